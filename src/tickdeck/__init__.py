@@ -1,0 +1,78 @@
+"""Tickdeck: exact order books, an exchange and market data for people who write Python.
+
+``import tickdeck as td`` is quick: every name is imported where it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tickdeck.book import Market, OrderBook
+    from tickdeck.core import (
+        EVENT,
+        UNDEF_PRICE,
+        Action,
+        Flag,
+        Instrument,
+        Side,
+        TickdeckError,
+        price,
+        price_text,
+        to_ns,
+    )
+    from tickdeck.tape import Catalog, DataSource, read, write
+
+_HOMES = {
+    "EVENT": "core",
+    "UNDEF_PRICE": "core",
+    "Action": "core",
+    "Flag": "core",
+    "Instrument": "core",
+    "Side": "core",
+    "TickdeckError": "core",
+    "price": "core",
+    "price_text": "core",
+    "to_ns": "core",
+    "Market": "book",
+    "OrderBook": "book",
+    "Catalog": "tape",
+    "DataSource": "tape",
+    "read": "tape",
+    "write": "tape",
+}
+
+__all__ = [
+    "EVENT",
+    "UNDEF_PRICE",
+    "Action",
+    "Catalog",
+    "DataSource",
+    "Flag",
+    "Instrument",
+    "Market",
+    "OrderBook",
+    "Side",
+    "TickdeckError",
+    "price",
+    "price_text",
+    "read",
+    "to_ns",
+    "write",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'tickdeck' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"tickdeck.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,140 @@
+"""CPU instructions and raw views for kernels, each with a Python body for interpreted runs.
+
+``count_leading_zeros(x)``, ``count_trailing_zeros(x)``: of a non-zero uint64.
+``prefetch(array, index)``: ask for the cache line of ``array[index]``; changes nothing.
+``array_at(address, length, dtype)``: a one-dimensional array over memory that somebody else owns and keeps alive.
+``views(kind, dtypes)``: makes a function from a handle (a uint64 array of address and length of each array) to the named tuple
+``kind`` of those arrays: one cheap argument instead of many.
+``address_of(array)``: in Python only, the address of an array's first byte.
+"""
+
+import ctypes
+
+import numpy as np
+
+from tickdeck.core.kernel import INTERPRETED
+
+
+def address_of(array):
+    """Address of the first byte of `array`, for handles."""
+    return array.__array_interface__["data"][0]
+
+
+if INTERPRETED:
+
+    def count_leading_zeros(x):
+        return np.uint64(64 - int(x).bit_length())
+
+    def count_trailing_zeros(x):
+        x = int(x)
+        return np.uint64((x & -x).bit_length() - 1)
+
+    def population_count(x):
+        return np.uint64(int(x).bit_count())
+
+    def prefetch(array, index):
+        return None
+
+    def array_at(address, length, dtype):
+        length = int(length)
+        if length == 0:
+            return np.zeros(0, dtype).view(np.recarray) if np.dtype(dtype).names else np.zeros(0, dtype)
+        dtype = np.dtype(dtype)
+        memory = (ctypes.c_uint8 * (length * dtype.itemsize)).from_address(int(address))
+        array = np.frombuffer(memory, dtype)
+        return array.view(np.recarray) if dtype.names else array
+
+    def views(kind, dtypes):
+        def unpack(handle):
+            return kind(*(array_at(handle[2 * i], handle[2 * i + 1], dtype) for i, dtype in enumerate(dtypes)))
+
+        return unpack
+
+else:
+    import llvmlite
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.core.typing.npydecl import parse_dtype
+    from numba.extending import intrinsic
+    from numba.np.arrayobj import make_array, populate_array
+    from numba.np.numpy_support import from_dtype
+
+    _OPAQUE_POINTERS = tuple(map(int, llvmlite.__version__.split(".")[:2])) >= (0, 44)
+
+    def _bit_count(name):
+        def typing(typingctx, x):
+            def codegen(context, builder, signature, args):
+                if name == "ctpop":
+                    return builder.ctpop(args[0])
+                return getattr(builder, name)(args[0], ir.Constant(ir.IntType(1), 1))
+
+            return types.uint64(types.uint64), codegen
+
+        return intrinsic(typing)
+
+    count_leading_zeros = _bit_count("ctlz")
+    count_trailing_zeros = _bit_count("cttz")
+    population_count = _bit_count("ctpop")
+
+    @intrinsic
+    def prefetch(typingctx, array, index):
+        def codegen(context, builder, signature, args):
+            array_type = signature.args[0]
+            data = make_array(array_type)(context, builder, args[0]).data
+            pointer = builder.gep(data, [args[1]])
+            byte = ir.IntType(8).as_pointer()
+            word = ir.IntType(32)
+            declared = cgutils.get_or_insert_function(
+                builder.module,
+                ir.FunctionType(ir.VoidType(), [byte, word, word, word]),
+                "llvm.prefetch.p0" if _OPAQUE_POINTERS else "llvm.prefetch.p0i8",
+            )
+            read, keep, data_cache = ir.Constant(word, 0), ir.Constant(word, 3), ir.Constant(word, 1)
+            builder.call(declared, [builder.bitcast(pointer, byte), read, keep, data_cache])
+            return context.get_dummy_value()
+
+        return types.none(array, types.uint64), codegen
+
+    def _view(context, builder, array_type, address, length):
+        made = make_array(array_type)(context, builder)
+        word = context.get_value_type(types.intp)
+        size = ir.Constant(word, context.get_abi_sizeof(context.get_data_type(array_type.dtype)))
+        populate_array(
+            made,
+            data=builder.inttoptr(address, made.data.type),
+            shape=[length],
+            strides=[size],
+            itemsize=size,
+            meminfo=None,
+        )
+        return made._getvalue()
+
+    @intrinsic
+    def array_at(typingctx, address, length, dtype):
+        array_type = types.Array(parse_dtype(dtype), 1, "C")
+
+        def codegen(context, builder, signature, args):
+            return _view(context, builder, array_type, args[0], args[1])
+
+        return array_type(types.uint64, types.uint64, dtype), codegen
+
+    def views(kind, dtypes):
+        array_types = [types.Array(from_dtype(np.dtype(dtype)), 1, "C") for dtype in dtypes]
+
+        def typing(typingctx, handle):
+            result = types.NamedTuple(array_types, kind)
+
+            def codegen(context, builder, signature, args):
+                words = make_array(signature.args[0])(context, builder, args[0]).data
+                made = []
+                for i, array_type in enumerate(array_types):
+                    address, length = (
+                        builder.load(builder.gep(words, [ir.Constant(ir.IntType(64), 2 * i + part)])) for part in (0, 1)
+                    )
+                    made.append(_view(context, builder, array_type, address, length))
+                return context.make_tuple(builder, result, made)
+
+            return result(handle), codegen
+
+        return intrinsic(typing)

@@ -1,0 +1,254 @@
+"""Bytes at rest: a path, a zip member or standard input as one decompressed stream.
+
+gzip, zstd (several frames too), xz and zip are recognised by their magic bytes, not by the name. A stream that breaks off inside a
+compressed frame raises :class:`TruncatedError` when its end is reached; what came before it was delivered.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import zstandard
+
+from tickdeck.core import FormatError, TruncatedError, UsageError
+
+HEAD_BYTES = 65_536
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xfd7zXZ\x00": "xz",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+}
+_SUFFIXES = (".gz", ".zst", ".zstd", ".xz", ".zip")
+
+
+def compression_of(head: bytes) -> str | None:
+    """Name of the compression that `head` starts, or None."""
+    if head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F:
+        return "zstd"
+    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+
+
+class _Checked(io.RawIOBase):
+    """A decompressing stream whose failures name the file and say what to do."""
+
+    def __init__(self, stream: BinaryIO, path: str) -> None:
+        self._stream = stream
+        self._path = path
+        self._offset = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        try:
+            data = self._stream.read(len(view))
+        except (
+            EOFError,
+            zlib.error,
+            lzma.LZMAError,
+            zstandard.ZstdError,
+            gzip.BadGzipFile,
+            zipfile.BadZipFile,
+        ) as error:
+            if isinstance(error, EOFError) or "end-of-stream" in str(error) or "ended before" in str(error):
+                raise TruncatedError(
+                    "the compressed file breaks off here; fetch it again", path=self._path, offset=self._offset
+                ) from None
+            raise FormatError(
+                f"the compressed data is damaged ({error}); fetch it again", path=self._path, offset=self._offset
+            ) from None
+        view[: len(data)] = data
+        self._offset += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()
+
+
+class _ZstdFrames(io.RawIOBase):
+    """All frames of a zstd file one after another; a frame that does not end raises EOFError at the end of the data."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._make = zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj
+        self._frame = self._make()
+        self._open = False
+        self._left = b""
+        self._out = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._out:
+            data = self._left or self._stream.read(131_072)
+            self._left = b""
+            if not data:
+                if self._open:
+                    raise EOFError("the zstd frame does not end")
+                return b""
+            self._open = True
+            self._out = memoryview(self._frame.decompress(data))
+            if self._frame.eof:
+                self._left = self._frame.unused_data
+                self._frame = self._make()
+                self._open = False
+        taken = self._out[:size] if size >= 0 else self._out
+        self._out = self._out[len(taken) :]
+        return bytes(taken)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()
+
+
+class Source:
+    """One input: where it is, how it begins, and its decompressed bytes.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, ``-`` for standard input, or ``archive.zip/member``.
+
+    Attributes
+    ----------
+    path : str
+        As given.
+    name : str
+        File name without the compression's suffix, in lower case.
+    compression : str or None
+    members : tuple of str
+        Names inside a zip; () otherwise.
+    head : bytes
+        First decompressed bytes (at most 65,536); for a zip of several members those of the first.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self._stdin: BinaryIO | None = None
+        self._member: str | None = None
+        if self.path == "-":
+            self._stdin = cast(BinaryIO, io.BufferedReader(sys.stdin.buffer, HEAD_BYTES))  # type: ignore[arg-type]
+            raw = self._stdin.peek(HEAD_BYTES)  # type: ignore[attr-defined]
+            self.name = ""
+        else:
+            file = Path(self.path)
+            if not file.exists() and ".zip/" in self.path:
+                archive, self._member = self.path.split(".zip/", 1)
+                file = Path(archive + ".zip")
+            if file.is_dir():
+                raise UsageError(f"{self.path}: is a folder; name a file, or a catalog with td.Catalog")
+            self._file = file
+            try:
+                with file.open("rb") as stream:
+                    raw = stream.read(64)
+            except OSError as error:
+                raise UsageError(f"{self.path}: cannot be read ({error.strerror})") from None
+            name = file.name.lower()
+            for suffix in _SUFFIXES:
+                name = name.removesuffix(suffix)
+            self.name = Path(self._member).name.lower() if self._member else name
+        if not raw:
+            raise FormatError("the file is empty; there is nothing to read", path=self.path)
+        self.compression = compression_of(raw)
+        self.members: tuple[str, ...] = ()
+        if self.compression == "zip" and self._stdin is None:
+            try:
+                with zipfile.ZipFile(self._file) as archive_file:
+                    self.members = tuple(info.filename for info in archive_file.infolist() if not info.is_dir())
+            except zipfile.BadZipFile:
+                raise TruncatedError("the zip has no directory at its end; fetch it again", path=self.path) from None
+            if not self.members:
+                raise FormatError("the zip holds no files", path=self.path)
+            if self._member and self._member not in self.members:
+                raise UsageError(f"{self.path}: the zip has no member {self._member!r}; it has {', '.join(self.members)}")
+        self.head = self._read_head()
+
+    def __repr__(self) -> str:
+        return f"Source({self.path!r}, compression={self.compression!r})"
+
+    def member(self, name: str) -> Source:
+        """One member of a zip as a source of its own."""
+        return Source(f"{self._file}/{name}")
+
+    def _read_head(self) -> bytes:
+        if self._stdin is not None:
+            peeked: bytes = self._stdin.peek(HEAD_BYTES)[:HEAD_BYTES]  # type: ignore[attr-defined]
+            if self.compression is None:
+                return peeked
+            if self.compression == "zip":
+                raise UsageError("a zip cannot be read from standard input; unpack it first")
+            return self._partial(io.BytesIO(peeked))
+        with self._raw() as raw:
+            return self._partial(raw)
+
+    def _partial(self, raw: BinaryIO) -> bytes:
+        stream = _Checked(self._decompress(raw), self.path)
+        parts = bytearray()
+        buffer = bytearray(HEAD_BYTES)
+        try:
+            while len(parts) < HEAD_BYTES and (count := stream.readinto(buffer)):
+                parts += buffer[:count]
+        except TruncatedError:
+            if not parts:
+                raise
+        return bytes(parts[:HEAD_BYTES])
+
+    def _raw(self) -> BinaryIO:
+        if self._stdin is not None:
+            return self._stdin
+        if self.compression == "zip":
+            with zipfile.ZipFile(self._file) as archive:
+                return cast(BinaryIO, archive.open(self._member or self.members[0]))
+        return self._file.open("rb")
+
+    def _decompress(self, raw: BinaryIO) -> BinaryIO:
+        match self.compression:
+            case "gzip":
+                return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+            case "zstd":
+                return cast(BinaryIO, _ZstdFrames(raw))
+            case "xz":
+                return cast(BinaryIO, lzma.LZMAFile(raw))
+            case _:
+                return raw
+
+    def open(self) -> BinaryIO:
+        """The decompressed bytes from the start (standard input: once), buffered."""
+        return cast(BinaryIO, io.BufferedReader(_Checked(self._decompress(self._raw()), self.path), 1 << 18))
+
+    @contextmanager
+    def lines(self) -> Iterator[Iterator[bytes]]:
+        """The lines, without their ends; one that never ends (over 64 MiB) is refused."""
+        with self.open() as stream:
+
+            def walk() -> Iterator[bytes]:
+                limit = 1 << 26
+                row = 0
+                while line := stream.readline(limit):
+                    row += 1
+                    if len(line) == limit:
+                        raise FormatError("a line over 64 MiB; this is not a text format", path=self.path, row=row)
+                    yield line.rstrip(b"\r\n")
+
+            yield walk()
+
+    @property
+    def size(self) -> int | None:
+        """Bytes on disk, for progress; None for standard input."""
+        return None if self._stdin is not None else self._file.stat().st_size
