@@ -71,7 +71,7 @@ def detect(source: Source) -> Format:
     return best
 
 
-def read(path: str | Path | Any, *, format: str | None = None, **options: Any) -> Reader:  # noqa: A002
+def read(path: str | Path | Any, *, format: str | None = None, **options: Any) -> Reader:
     """Read market data: an iterable of chunks of ``EVENT`` records, in constant memory.
 
     Parameters
@@ -143,7 +143,7 @@ def write(
     events: Reader | Records | Iterable[Records],
     instruments: Mapping[int, Instrument] | None = None,
     *,
-    format: str | None = None,  # noqa: A002
+    format: str | None = None,
     **options: Any,
 ) -> int:
     """Write events to a file; the format follows from the name.

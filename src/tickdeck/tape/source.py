@@ -1,6 +1,6 @@
 """Bytes at rest: a path, a zip member or standard input as one decompressed stream.
 
-gzip, zstd (several frames too), xz and zip are recognised by their magic bytes, not by the name. A stream that breaks off inside a
+gzip, zstd (several frames too), xz and zip are recognised by their magic bytes, not by the name. A stream that breaks off in a
 compressed frame raises :class:`TruncatedError` when its end is reached; what came before it was delivered.
 """
 

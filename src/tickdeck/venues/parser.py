@@ -1,0 +1,77 @@
+"""The face of every venue's parser: bytes in, events out, no I/O and no clock."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tickdeck.core import Instrument, Records
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One received payload.
+
+    Parameters
+    ----------
+    payload : bytes
+        As received.
+    ts_recv : int
+        ns since the epoch, UTC.
+    http : bool
+        A REST response rather than a WebSocket message.
+    url : str
+        Address of the request or connection, where known: it tells which symbol a REST snapshot is of.
+    """
+
+    payload: bytes
+    ts_recv: int
+    http: bool = False
+    url: str = ""
+
+
+@dataclass(slots=True)
+class VenueReport:
+    """What a parser met. Every frame is counted in exactly one of `messages` kinds; none is dropped silently."""
+
+    messages: Counter[str] = field(default_factory=Counter)
+    """Kind of message -> how many (depth, snapshot, trade, ticker, heartbeat, subscription, ...)."""
+    anomalies: Counter[str] = field(default_factory=Counter)
+    """Kind of anomaly -> how many (sequence_gap, stale_update, checksum_mismatch, unhandled, malformed, ...)."""
+    examples: list[str] = field(default_factory=list)
+    """Text of the first few anomalies."""
+    checksums: int = 0
+    """Checksums compared."""
+    checksums_wrong: int = 0
+
+
+class VenueParser(ABC):
+    """Keeps a venue's sequence and checksum rules while turning its frames into events.
+
+    Attributes
+    ----------
+    venue : str
+        Name in ``core.publishers``.
+    instruments : dict of int to Instrument
+        By instrument id; grows as symbols appear.
+    report : VenueReport
+    """
+
+    venue: str = ""
+
+    def __init__(self, instruments: tuple[Instrument, ...] = ()) -> None:
+        self.declared = {item.symbol: item for item in instruments}
+        self.instruments: dict[int, Instrument] = {}
+        self.report = VenueReport()
+
+    @abstractmethod
+    def parse(self, frame: Frame) -> Records:
+        """Events of `frame`, in order, as an ``EVENT`` array (empty for heartbeats; diffs that wait for a snapshot come later).
+
+        Never raises for what a venue sends: a malformed frame is counted.
+        """
+
+    def stale(self, instrument_id: int) -> bool:
+        """Whether the book of an instrument waits for a new snapshot after a gap."""
+        return False
