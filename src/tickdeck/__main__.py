@@ -1,0 +1,5 @@
+"""``python -m tickdeck``."""
+
+from tickdeck.cli import main
+
+main()
