@@ -30,6 +30,7 @@ PUBLISHERS: dict[str, int] = {
     "BITSTAMP.TOP": 60_023,
     "TARDIS": 60_030,
     "HFTBACKTEST": 60_032,
+    "LOBSTER": 60_034,
 }
 
 PUBLISHER_NAMES: dict[int, str] = {number: name for name, number in PUBLISHERS.items()}
