@@ -20,6 +20,7 @@ from typing import BinaryIO, cast
 import zstandard
 
 from tickdeck.core import FormatError, TruncatedError, UsageError
+from tickdeck.tape.zstd import ZstdFrames
 
 HEAD_BYTES = 65_536
 _MAGIC = {
@@ -53,7 +54,7 @@ class _Checked(io.RawIOBase):
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
         try:
-            data = self._stream.read(len(view))
+            count: int = self._stream.readinto(view)  # type: ignore[attr-defined]
         except (
             EOFError,
             zlib.error,
@@ -69,47 +70,8 @@ class _Checked(io.RawIOBase):
             raise FormatError(
                 f"the compressed data is damaged ({error}); fetch it again", path=self._path, offset=self._offset
             ) from None
-        view[: len(data)] = data
-        self._offset += len(data)
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._stream.close()
-        super().close()
-
-
-class _ZstdFrames(io.RawIOBase):
-    """All frames of a zstd file one after another; a frame that does not end raises EOFError at the end of the data."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._make = zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj
-        self._frame = self._make()
-        self._open = False
-        self._left = b""
-        self._out = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        while not self._out:
-            data = self._left or self._stream.read(131_072)
-            self._left = b""
-            if not data:
-                if self._open:
-                    raise EOFError("the zstd frame does not end")
-                return b""
-            self._open = True
-            self._out = memoryview(self._frame.decompress(data))
-            if self._frame.eof:
-                self._left = self._frame.unused_data
-                self._frame = self._make()
-                self._open = False
-        taken = self._out[:size] if size >= 0 else self._out
-        self._out = self._out[len(taken) :]
-        return bytes(taken)
+        self._offset += count
+        return count
 
     def close(self) -> None:
         if not self.closed:
@@ -132,6 +94,8 @@ class Source:
     name : str
         File name without the compression's suffix, in lower case.
     compression : str or None
+    stored : bytes
+        First bytes as they lie on disk (at most 64), still compressed.
     members : tuple of str
         Names inside a zip; () otherwise.
     head : bytes
@@ -165,6 +129,7 @@ class Source:
             self.name = Path(self._member).name.lower() if self._member else name
         if not raw:
             raise FormatError("the file is empty; there is nothing to read", path=self.path)
+        self.stored = raw[:64]
         self.compression = compression_of(raw)
         self.members: tuple[str, ...] = ()
         if self.compression == "zip" and self._stdin is None:
@@ -222,7 +187,7 @@ class Source:
             case "gzip":
                 return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
             case "zstd":
-                return cast(BinaryIO, _ZstdFrames(raw))
+                return cast(BinaryIO, ZstdFrames(raw))
             case "xz":
                 return cast(BinaryIO, lzma.LZMAFile(raw))
             case _:
@@ -230,7 +195,11 @@ class Source:
 
     def open(self) -> BinaryIO:
         """The decompressed bytes from the start (standard input: once), buffered."""
-        return cast(BinaryIO, io.BufferedReader(_Checked(self._decompress(self._raw()), self.path), 1 << 18))
+        return cast(BinaryIO, io.BufferedReader(self.open_unbuffered(), 1 << 18))
+
+    def open_unbuffered(self) -> io.RawIOBase:
+        """The decompressed bytes from the start (standard input: once), for readers that bring their own buffers."""
+        return _Checked(self._decompress(self._raw()), self.path)
 
     @contextmanager
     def lines(self) -> Iterator[Iterator[bytes]]:
