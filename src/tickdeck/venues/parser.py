@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from tickdeck.core import Instrument, Records
 
+_EXAMPLES = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -29,6 +31,8 @@ class Frame:
     ts_recv: int
     http: bool = False
     url: str = ""
+    connection: str = ""
+    """Name of the connection, where several to one address may be interleaved: some venues number messages per connection."""
 
 
 @dataclass(slots=True)
@@ -45,6 +49,12 @@ class VenueReport:
     """Checksums compared."""
     checksums_wrong: int = 0
 
+    def add(self, kind: str, text: str = "", count: int = 1) -> None:
+        """Count an anomaly; the first few keep their text."""
+        self.anomalies[kind] += count
+        if text and len(self.examples) < _EXAMPLES:
+            self.examples.append(f"{kind}: {text}")
+
 
 class VenueParser(ABC):
     """Keeps a venue's sequence and checksum rules while turning its frames into events.
@@ -56,6 +66,9 @@ class VenueParser(ABC):
     instruments : dict of int to Instrument
         By instrument id; grows as symbols appear.
     report : VenueReport
+    expected : list of (int, int, int)
+        Checksums that the venue stated in the frame parsed last: index of the event in the returned array after which the book
+        must have it (-1: before the first), instrument id, checksum. A caller with a book of its own compares them there.
     """
 
     venue: str = ""
@@ -64,6 +77,7 @@ class VenueParser(ABC):
         self.declared = {item.symbol: item for item in instruments}
         self.instruments: dict[int, Instrument] = {}
         self.report = VenueReport()
+        self.expected: list[tuple[int, int, int]] = []
 
     @abstractmethod
     def parse(self, frame: Frame) -> Records:
@@ -75,3 +89,7 @@ class VenueParser(ABC):
     def stale(self, instrument_id: int) -> bool:
         """Whether the book of an instrument waits for a new snapshot after a gap."""
         return False
+
+    def checksum(self, bids: Records, asks: Records, instrument_id: int) -> int | None:
+        """The venue's checksum of a book (``LEVEL`` arrays, best first); None: the venue has none."""
+        return None
