@@ -96,20 +96,22 @@ def _interpreted(function):
     return call
 
 
-def kernel(function=None, *, entry=False):
+def kernel(function=None, *, entry=False, rare=False):
     """Compile `function`; see the module's text.
 
     Parameters
     ----------
     entry : bool
         Python calls it: cached on disk. Otherwise it is inlined into its callers.
+    rare : bool
+        Off the hot path: called instead of inlined, which keeps the hot loop small and quick to compile.
     """
     if function is None:
-        return lambda given: kernel(given, entry=entry)
+        return lambda given: kernel(given, entry=entry, rare=rare)
     if INTERPRETED:
         return _interpreted(function) if entry else function
     if not entry:
-        return numba.njit(_nrt=False, nogil=True, forceinline=True)(function)
+        return numba.njit(_nrt=False, nogil=True, forceinline=not rare)(function)
     # The cache locator reads the configuration when the decorator runs: other users of Numba keep their own folder.
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(CACHE_FOLDER)

@@ -1,0 +1,1 @@
+"""Compiled loops of the order book: memory layout, price ladder, id index, event loop, queries."""

@@ -1,0 +1,521 @@
+"""Events into books: the meaning of each action (DESIGN: book semantics) and the loop over an array of events.
+
+The loop works through as many events as the pools surely have room for, then looks again: capacity is checked before anything changes
+and costs nothing per event. When it must stop it leaves the reason in the header and returns the index of the event, which has not
+been applied; the Python face mends the cause and calls again.
+"""
+
+import numpy as np
+
+from tickdeck.book.kernels.index import erase_slot, find_book, find_slot, home_slot
+from tickdeck.book.kernels.ladder import (
+    U0,
+    U1,
+    U6,
+    append,
+    detach,
+    find_page,
+    key_of,
+    key_of_level,
+    set_level,
+    tick_of_key,
+    to_tail,
+    vacate,
+)
+from tickdeck.book.kernels.layout import (
+    BAD_SIDE,
+    BIAS,
+    BLOCK,
+    CROSSED,
+    DUPLICATE_ORDER,
+    FULL,
+    GOING,
+    LOCKED,
+    LONG_PROBE,
+    MIXED_DEPTH,
+    NEGATIVE_SIZE,
+    NEW_BOOK,
+    NODES_PER_EVENT,
+    OFF_GRID,
+    OFF_TICK,
+    OTHER_INSTRUMENT,
+    OVERFILLED,
+    PREFETCH_FROM,
+    PROBE_LIMIT,
+    SEQUENCE_GAP,
+    STATS,
+    TICK_LIMIT,
+    UNKNOWN_ACTION,
+    UNKNOWN_ORDER,
+    unpack,
+)
+from tickdeck.core.intrinsics import array_at, prefetch
+from tickdeck.core.kernel import kernel
+from tickdeck.core.records import BBO, DBN_MBO, EVENT, UNDEF_PRICE
+
+ADD, CANCEL, MODIFY, CLEAR = np.uint8(ord("A")), np.uint8(ord("C")), np.uint8(ord("M")), np.uint8(ord("R"))
+TRADE, FILL, NOTHING = np.uint8(ord("T")), np.uint8(ord("F")), np.uint8(ord("N"))
+BID, ASK = np.uint8(ord("B")), np.uint8(ord("A"))
+LAST, TOB, SNAPSHOT, MBP, MAYBE_BAD_BOOK = np.uint8(128), np.uint8(64), np.uint8(32), np.uint8(16), np.uint8(4)
+WHOLE_LEVEL = np.uint8(64 | 16)
+NO_TICK = np.int64(-(2**62))
+LIMIT = np.float64(TICK_LIMIT)
+ROUND = np.float64(TICK_LIMIT) + np.float64(0.5)
+LIMIT_I = np.int64(TICK_LIMIT)
+KINDS = np.uint64(len(STATS))
+TWICE_BIAS = np.uint64(2 * BIAS)
+PROBES = np.uint64(PROBE_LIMIT)
+L2, L3 = np.uint8(2), np.uint8(3)
+UNDEF = np.int64(UNDEF_PRICE)
+SIDE_NONE = np.uint64(0)  # a side of book 0, the sink: nobody else's
+
+
+@kernel
+def count(p, book, kind):
+    """Count one anomaly of a book."""
+    p.stats[book * KINDS + np.uint64(kind)] += 1
+
+
+@kernel
+def tick_of(p, book, price):
+    """`price` in ticks, NO_TICK if it is between them. Adding 2^50 before the cast rounds negative prices right without a branch."""
+    b = p.books[book]
+    scaled = np.float64(price) * b.inverse
+    if not (scaled < LIMIT and scaled > -LIMIT):
+        return NO_TICK
+    tick = np.int64(scaled + ROUND) - LIMIT_I
+    if tick * np.int64(b.tick_size) != price:
+        return NO_TICK
+    return tick
+
+
+@kernel(rare=True)
+def off_grid(p, book, price):
+    """A price between ticks: a reason to stop where the tick is inferred, otherwise an anomaly."""
+    header = p.header[0]
+    if p.books[book].inferred != np.uint8(0) and price != np.int64(header.refused_price) and price != UNDEF:
+        header.stop_price = price
+        header.stop_book = np.uint32(book)
+        return OFF_GRID
+    count(p, book, OFF_TICK)
+    return GOING
+
+
+@kernel
+def take_order(p):
+    """A free order record."""
+    header = p.header[0]
+    order = np.uint64(header.order_free)
+    if order != U0:
+        header.order_free = p.orders[order].next
+    else:
+        order = np.uint64(header.order_top)
+        header.order_top = np.uint32(order + U1)
+    header.live += U1
+    return order
+
+
+@kernel
+def remove(p, slot, order):
+    """Take an order out of ladder, index and pool."""
+    header = p.header[0]
+    side = np.uint64(p.pages[np.uint64(p.orders[order].level) >> U6].side)
+    p.sides[side].order_count -= U1
+    detach(p, order)
+    erase_slot(p, slot)
+    p.orders[order].next = header.order_free
+    header.order_free = np.uint32(order)
+    header.live -= U1
+
+
+@kernel(rare=True)
+def remove_rarely(p, slot, order):
+    """``remove`` for the less common paths."""
+    remove(p, slot, order)
+
+
+@kernel(rare=True)
+def clear_side(p, side):
+    """Remove all orders or levels of a side."""
+    book = side >> U1
+    while p.sides[side].best_level != np.uint32(0):
+        level = np.uint64(p.sides[side].best_level)
+        order = np.uint64(p.levels[level].head)
+        if order == U0:
+            p.levels[level].size = 0
+            p.levels[level].count = np.uint32(0)
+            vacate(p, side, level)
+        while order != U0:
+            after = np.uint64(p.orders[order].next)
+            order_id = np.uint64(p.orders[order].id)
+            remove(p, find_slot(p, order_id, book, home_slot(p, order_id, book)), order)
+            order = after
+
+
+@kernel(rare=True)
+def clear(p, book):
+    """Empty a book; what kind of data it takes is open again."""
+    clear_side(p, book << U1)
+    clear_side(p, (book << U1) | U1)
+    p.books[book].mode = np.uint8(0)
+    p.books[book].stale = np.uint8(0)
+
+
+@kernel
+def insert(p, book, side, slot, order_id, key, size):
+    """A new order at the tail of its level."""
+    order = take_order(p)
+    s = p.slots[slot]
+    s.id = order_id
+    s.book = np.uint32(book)
+    s.order = np.uint32(order)
+    o = p.orders[order]
+    o.id = order_id
+    o.book = np.uint32(book)
+    p.sides[side].order_count += U1
+    append(p, side, key, order, size)
+
+
+@kernel(rare=True)
+def whole_level(p, book, action, side, flags, order_id, price, size):
+    """L2: an event that sets a price level, or replaces a side by one level."""
+    b = p.books[book]
+    if side == SIDE_NONE:
+        count(p, book, BAD_SIDE)
+        return GOING
+    if size < 0:
+        count(p, book, NEGATIVE_SIZE)
+        return GOING
+    if b.mode == L3:
+        count(p, book, MIXED_DEPTH)
+        return GOING
+    tick = tick_of(p, book, price)
+    replaces = (flags & TOB) != np.uint8(0)
+    if tick == NO_TICK and not (replaces and price == UNDEF):
+        return off_grid(p, book, price)
+    b.mode = L2
+    if replaces:
+        clear_side(p, side)
+    if tick != NO_TICK:
+        set_level(p, side, key_of(side, tick), np.int64(0) if action == CANCEL else size, order_id)
+    return GOING
+
+
+@kernel(rare=True)
+def modify_unknown(p, book, side, order_id, key, size, slot):
+    """M of an id that is not in the book adds it."""
+    count(p, book, UNKNOWN_ORDER)
+    if size > 0:
+        insert(p, book, side, slot, order_id, key, size)
+
+
+@kernel(rare=True)
+def replace_duplicate(p, book, side, order_id, key, size, slot):
+    """A of a live id: the new order takes the old one's place in the index, not in the queue."""
+    count(p, book, DUPLICATE_ORDER)
+    remove(p, slot, np.uint64(p.slots[slot].order))
+    insert(p, book, side, find_slot(p, order_id, book, home_slot(p, order_id, book)), order_id, key, size)
+
+
+@kernel(rare=True)
+def change_side(p, book, side, order_id, key, size, slot):
+    """M that names another side than the order's."""
+    count(p, book, BAD_SIDE)
+    remove(p, slot, np.uint64(p.slots[slot].order))
+    insert(p, book, side, find_slot(p, order_id, book, home_slot(p, order_id, book)), order_id, key, size)
+
+
+@kernel
+def act(p, book, action, side, flags, order_id, price, size, home):
+    """Apply one event to a book; returns why it must stop, having changed nothing, or GOING."""
+    b = p.books[book]
+    if (flags & MAYBE_BAD_BOOK) != np.uint8(0):
+        count(p, book, SEQUENCE_GAP)
+        b.stale = np.uint8(1)
+    if action == TRADE or action == FILL or action == NOTHING:
+        return GOING
+    if action == CLEAR:
+        clear(p, book)
+        return GOING
+    if action != ADD and action != CANCEL and action != MODIFY:
+        count(p, book, UNKNOWN_ACTION)
+        return GOING
+    if (flags & WHOLE_LEVEL) != np.uint8(0):
+        return whole_level(p, book, action, side, flags, order_id, price, size)
+    if b.mode == L2:
+        count(p, book, MIXED_DEPTH)
+        return GOING
+    slot = find_slot(p, order_id, book, home)
+    order = np.uint64(p.slots[slot].order)
+    if action == CANCEL:
+        if order == U0:
+            count(p, book, UNKNOWN_ORDER)
+            return GOING
+        if size <= 0:
+            count(p, book, NEGATIVE_SIZE)
+            return GOING
+        o = p.orders[order]
+        if size < np.int64(o.size):
+            o.size -= size
+            p.levels[np.uint64(o.level)].size -= size
+            return GOING
+        if size > np.int64(o.size):
+            count(p, book, OVERFILLED)
+        remove(p, slot, order)
+        return GOING
+    if size < 0 or (size == 0 and action == ADD):
+        count(p, book, NEGATIVE_SIZE)
+        return GOING
+    if action == MODIFY and order != U0:
+        if size == 0:
+            remove_rarely(p, slot, order)
+            return GOING
+        held = np.uint64(p.pages[np.uint64(p.orders[order].level) >> U6].side)
+        if side == SIDE_NONE:
+            side = held
+    if side == SIDE_NONE:
+        count(p, book, BAD_SIDE)
+        return GOING
+    tick = tick_of(p, book, price)
+    if tick == NO_TICK:
+        return off_grid(p, book, price)
+    if ((slot - home) & np.uint64(p.header[0].index_mask)) > PROBES and order == U0:
+        return LONG_PROBE
+    key = key_of(side, tick)
+    b.mode = L3
+    if action == ADD:
+        if order == U0:
+            insert(p, book, side, slot, order_id, key, size)
+        else:
+            replace_duplicate(p, book, side, order_id, key, size, slot)
+        return GOING
+    if order == U0:
+        modify_unknown(p, book, side, order_id, key, size, slot)
+        return GOING
+    held = np.uint64(p.pages[np.uint64(p.orders[order].level) >> U6].side)
+    if side != held:
+        change_side(p, book, side, order_id, key, size, slot)
+        return GOING
+    o = p.orders[order]
+    level = np.uint64(o.level)
+    if key == key_of_level(p, level):
+        if size > np.int64(o.size):
+            to_tail(p, order)
+        p.levels[level].size += size - np.int64(o.size)
+        o.size = size
+        return GOING
+    detach(p, order)
+    append(p, side, key, order, size)
+    return GOING
+
+
+@kernel
+def side_of(book, side):
+    """Index of a book's side: even bid, odd ask, SIDE_NONE for neither."""
+    if side == BID:
+        return book << U1
+    if side == ASK:
+        return (book << U1) | U1
+    return SIDE_NONE
+
+
+@kernel
+def book_of(p, key):
+    """Book of a (publisher, instrument); the last one is remembered. Returns an index past all books for an unknown one."""
+    header = p.header[0]
+    if key == np.uint64(header.last_key):
+        return np.uint64(header.last_book)
+    slot = find_book(p, key)
+    if p.keys[slot].used == np.uint32(0):
+        return np.uint64(header.book_count)
+    header.last_key = key
+    header.last_book = p.keys[slot].book
+    return np.uint64(header.last_book)
+
+
+@kernel
+def write_bbo(p, book, out):
+    """Best bid and ask of a book into a ``BBO`` record."""
+    tick_size = np.int64(p.books[book].tick_size)
+    bid = book << U1
+    ask = bid | U1
+    level = np.uint64(p.sides[bid].best_level)
+    if level != U0:
+        out.bid_price = tick_of_key(U0, np.uint64(p.sides[bid].best_key)) * tick_size
+        out.bid_size = p.levels[level].size
+    else:
+        out.bid_price = UNDEF
+        out.bid_size = 0
+    level = np.uint64(p.sides[ask].best_level)
+    if level != U0:
+        out.ask_price = tick_of_key(U1, np.uint64(p.sides[ask].best_key)) * tick_size
+        out.ask_size = p.levels[level].size
+    else:
+        out.ask_price = UNDEF
+        out.ask_size = 0
+
+
+@kernel
+def check_crossed(p, book):
+    """Count a group that leaves best bid at or above best ask."""
+    bid = book << U1
+    total = np.uint64(p.sides[bid].best_key) + np.uint64(p.sides[bid | U1].best_key)
+    if total >= TWICE_BIAS:
+        count(p, book, CROSSED if total > TWICE_BIAS else LOCKED)
+
+
+@kernel
+def event_key(e):
+    """(publisher, instrument) of an event as one word."""
+    return (np.uint64(e.publisher_id) << np.uint64(32)) | np.uint64(e.instrument_id)
+
+
+@kernel
+def fetch(p, events, first, last):
+    """Ask for the memory that the next events need, in stages: slot, then order, then level and neighbours."""
+    for i in range(first, last):
+        e = events[i]
+        s = p.scratch[i - first]
+        key = event_key(e)
+        s.key = key
+        book = np.uint64(p.keys[find_book(p, key)].book)
+        s.book = np.uint32(book)
+        home = home_slot(p, np.uint64(e.order_id), book)
+        s.slot = home
+        prefetch(p.slots, home)
+    for i in range(first, last):
+        e = events[i]
+        s = p.scratch[i - first]
+        found = p.slots[np.uint64(s.slot)]
+        s.order = np.uint32(0)
+        if found.order != np.uint32(0) and found.id == e.order_id:
+            s.order = found.order
+            prefetch(p.orders, np.uint64(found.order))
+        elif e.action == ADD and e.side != NOTHING:
+            book = np.uint64(s.book)
+            tick = tick_of(p, book, np.int64(e.price))
+            if tick != NO_TICK:
+                side = side_of(book, e.side)
+                key = key_of(side, tick)
+                page = find_page(p, side, key >> U6)
+                if page != U0:
+                    prefetch(p.levels, (page << U6) | (key & np.uint64(63)))
+    for i in range(first, last):
+        s = p.scratch[i - first]
+        if s.order != np.uint32(0):
+            o = p.orders[np.uint64(s.order)]
+            prefetch(p.levels, np.uint64(o.level))
+            prefetch(p.pages, np.uint64(o.level) >> U6)
+            if o.prev != np.uint32(0):
+                prefetch(p.orders, np.uint64(o.prev))
+            if o.next != np.uint32(0):
+                prefetch(p.orders, np.uint64(o.next))
+
+
+@kernel
+def room(p):
+    """How many events the pools surely have room for."""
+    header = p.header[0]
+    least = np.uint64(header.order_capacity) - np.uint64(header.live)
+    for other in (
+        np.uint64(header.index_limit) - np.uint64(header.live),
+        np.uint64(header.page_room),
+        np.uint64(header.node_room) // np.uint64(NODES_PER_EVENT),
+    ):
+        if other < least:
+            least = other
+    return np.int64(least)
+
+
+@kernel
+def replay(p, events, bbo, start):
+    """Apply ``events[start:]``; the index of the first event not applied."""
+    header = p.header[0]
+    total = np.int64(len(events))
+    i = np.int64(start)
+    write = len(bbo) > 0
+    far = np.uint64(header.index_mask) >= np.uint64(PREFETCH_FROM)
+    header.stop = np.uint32(GOING)
+    while i < total:
+        most = room(p)
+        if most <= 0:
+            header.stop = np.uint32(FULL)
+            return i
+        end = min(total, i + most)
+        if far:
+            end = min(end, i + np.int64(BLOCK))
+            fetch(p, events, i, end)
+        while i < end:
+            e = events[i]
+            key = event_key(e)
+            book = book_of(p, key)
+            if book == np.uint64(header.book_count):
+                header.stop = np.uint32(NEW_BOOK)
+                header.stop_key = key
+                return i
+            if book == U0:
+                count(p, U0, OTHER_INSTRUMENT)
+            else:
+                order_id = np.uint64(e.order_id)
+                reason = act(
+                    p,
+                    book,
+                    np.uint8(e.action),
+                    side_of(book, np.uint8(e.side)),
+                    np.uint8(e.flags),
+                    order_id,
+                    np.int64(e.price),
+                    np.int64(e.size),
+                    home_slot(p, order_id, book),
+                )
+                if reason != GOING:
+                    header.stop = np.uint32(reason)
+                    return i
+                if (np.uint8(e.flags) & (LAST | SNAPSHOT)) == LAST:
+                    check_crossed(p, book)
+            if write:
+                write_bbo(p, book, bbo[i])
+            i += 1
+    return i
+
+
+@kernel(entry=True)
+def replay_events(handle, address, length, bbo_address, bbo_length, start):
+    """``replay`` over ``EVENT`` records."""
+    p = unpack(handle)
+    events = array_at(np.uint64(address), np.uint64(length), EVENT)
+    bbo = array_at(np.uint64(bbo_address), np.uint64(bbo_length), BBO)
+    return replay(p, events, bbo, start)
+
+
+@kernel(entry=True)
+def replay_dbn(handle, address, length, bbo_address, bbo_length, start):
+    """``replay`` over packed ``DBN_MBO`` records."""
+    p = unpack(handle)
+    events = array_at(np.uint64(address), np.uint64(length), DBN_MBO)
+    bbo = array_at(np.uint64(bbo_address), np.uint64(bbo_length), BBO)
+    return replay(p, events, bbo, start)
+
+
+@kernel(entry=True)
+def single(handle, book, action, side, flags, order_id, price, size):
+    """One event from Python; why it must stop, or GOING."""
+    p = unpack(handle)
+    if room(p) <= 0:
+        return FULL
+    book = np.uint64(book)
+    order_id = np.uint64(order_id)
+    reason = act(
+        p,
+        book,
+        np.uint8(action),
+        side_of(book, np.uint8(side)),
+        np.uint8(flags),
+        order_id,
+        np.int64(price),
+        np.int64(size),
+        home_slot(p, order_id, book),
+    )
+    if reason == GOING and (np.uint8(flags) & (LAST | SNAPSHOT)) == LAST:
+        check_crossed(p, book)
+    return reason

@@ -1,0 +1,385 @@
+"""One instrument's order book."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickdeck.book.kernels import layout, queries, replay
+from tickdeck.book.snapshot import BookSnapshot, as_snapshot_events
+from tickdeck.core import (
+    LEVEL,
+    ORDER,
+    Action,
+    Flag,
+    Instrument,
+    Records,
+    Side,
+    TickdeckError,
+    UnknownInstrumentError,
+    UsageError,
+    fixed,
+    price_text,
+)
+from tickdeck.core.decimals import Amount
+from tickdeck.core.intrinsics import address_of
+
+if TYPE_CHECKING:
+    from tickdeck.book.market import Market
+
+SideLike = Side | str | int
+_SIDES = {"B": 0, "A": 1, "bid": 0, "ask": 1, "buy": 0, "sell": 1, Side.BID: 0, Side.ASK: 1}
+_CODES = (int(Side.BID), int(Side.ASK))
+_LAST = int(Flag.LAST)
+
+
+class Best(NamedTuple):
+    """A best level."""
+
+    price: int
+    """Units of 1e-9."""
+    size: int
+    """Total size, in units of 10^-size_decimals."""
+    count: int
+    """Number of orders; 0 unknown (L2)."""
+
+
+class QueuePosition(NamedTuple):
+    """An order's place in its level's queue."""
+
+    orders: int
+    """Orders ahead."""
+    size: int
+    """Size ahead."""
+
+
+def _side(side: SideLike) -> int:
+    try:
+        return _SIDES[side]  # type: ignore[index]
+    except KeyError:
+        raise UsageError(f"side must be td.Side.BID or td.Side.ASK (or 'bid', 'ask', 'B', 'A'), not {side!r}") from None
+
+
+class OrderBook:
+    """An exact order book, rebuilt from order-level (L3) or level (L2) events.
+
+    Prices are integers in units of 1e-9 (``td.price("10.01")`` makes one), sizes integers in units of 10^-size_decimals. Where a
+    price or size is taken, a decimal string or Decimal is accepted too.
+
+    Parameters
+    ----------
+    instrument : Instrument or str
+        Without a tick size the tick is inferred. Without ids the book takes the first instrument it meets; the events of others are
+        counted and skipped.
+    orders : int
+        Resting orders to make room for at first; memory grows by itself.
+
+    Examples
+    --------
+    >>> import tickdeck as td
+    >>> book = td.OrderBook(td.Instrument("ACME", tick_size="0.01"))
+    >>> book.add(1, "bid", "10.01", 300)
+    >>> book.best_bid
+    Best(price=10010000000, size=300, count=1)
+    """
+
+    __slots__ = ("_index", "_market", "_memory", "_row", "instrument")
+
+    instrument: Instrument
+
+    def __init__(self, instrument: Instrument | str, *, orders: int = 1024) -> None:
+        from tickdeck.book.market import Market
+
+        self.instrument = Instrument(instrument) if isinstance(instrument, str) else instrument
+        self._bind(Market._of_one(self.instrument, orders), 1)
+
+    @classmethod
+    def _within(cls, market: Market, instrument: Instrument, index: int) -> OrderBook:
+        made = cls.__new__(cls)
+        made.instrument = instrument
+        made._bind(market, index)
+        return made
+
+    def _bind(self, market: Market, index: int) -> None:
+        self._market = market
+        self._memory = market._memory
+        self._index = index
+        self._row = np.zeros(1, ORDER)
+
+    # Events
+
+    def apply(self, events: NDArray[Any], bbo: Records | None = None) -> int:
+        """Apply events, in place.
+
+        Parameters
+        ----------
+        events : (n,) array of EVENT or DBN_MBO
+        bbo : (n,) array of BBO, optional
+            Receives best bid and ask with sizes after every event.
+
+        Returns
+        -------
+        int
+            n.
+
+        Raises
+        ------
+        UsageError
+            Another dtype, `bbo` of another length, or a book that belongs to a Market.
+        """
+        if self._market._single is None:
+            raise UsageError("this book belongs to a Market; apply events to the Market")
+        return self._market.apply(events, bbo)
+
+    def _do(self, action: Action, side: int, order_id: int, price: int, size: int, flags: int = _LAST) -> None:
+        memory = self._memory
+        if not 0 <= order_id < 2**64:
+            raise UsageError(f"order id {order_id} does not fit in 64 bits")
+        while True:
+            reason = replay.single(memory.handle, self._index, action, side, flags, order_id, price, size)
+            if reason == layout.GOING:
+                return
+            if reason == layout.FULL:
+                memory.grow()
+            elif reason == layout.OFF_GRID:
+                memory.refine(self._index, price)
+            elif reason == layout.LONG_PROBE:
+                memory.rehash()
+            else:
+                raise TickdeckError(f"a single event stopped for reason {reason}; this is a bug")
+
+    def add(self, order_id: int, side: SideLike, price: Amount, size: Amount) -> None:
+        """Add an order at the tail of its level's queue.
+
+        Parameters
+        ----------
+        order_id : int
+            A live id is replaced and counted.
+        side : Side or str
+        price : int, str or Decimal
+            An integer is in units of 1e-9, a string or Decimal is the price itself.
+        size : int, str or Decimal
+            An integer is in units of 10^-size_decimals, a string or Decimal is the size itself.
+        """
+        self._do(Action.ADD, _CODES[_side(side)], order_id, self._price(price), self._size(size))
+
+    def cancel(self, order_id: int, size: Amount | None = None) -> None:
+        """Take `size` off an order (all of it by default); it is removed at zero. An unknown id is counted."""
+        taken = 2**62 if size is None else self._size(size)
+        if size is None and (order := self.order(order_id)) is not None:
+            taken = int(order["size"])
+        self._do(Action.CANCEL, Side.NONE, order_id, 0, taken)
+
+    def modify(self, order_id: int, price: Amount, size: Amount, side: SideLike | None = None) -> None:
+        """Replace price and size; priority is kept only at the same price with no larger size. Size 0 removes.
+
+        An unknown id is counted, and added where `side` says where.
+        """
+        code = int(Side.NONE) if side is None else _CODES[_side(side)]
+        self._do(Action.MODIFY, code, order_id, self._price(price), self._size(size))
+
+    def set_level(self, side: SideLike, price: Amount, size: Amount, count: int = 0) -> None:
+        """Set a whole level (L2); size 0 removes it."""
+        self._do(Action.ADD, _CODES[_side(side)], count, self._price(price), self._size(size), _LAST | Flag.MBP)
+
+    def clear(self) -> None:
+        """Empty the book; the counts of anomalies stay."""
+        self._do(Action.CLEAR, Side.NONE, 0, 0, 0)
+
+    def _price(self, price: Amount) -> int:
+        return int(price) if isinstance(price, (int, np.integer)) else fixed(price, 9, "price")
+
+    def _size(self, size: Amount) -> int:
+        return int(size) if isinstance(size, (int, np.integer)) else fixed(size, self.instrument.size_decimals, "size")
+
+    # Reading
+
+    @property
+    def best_bid(self) -> Best | None:
+        """Price, size and count of the best bid; None without one."""
+        found = queries.best(self._memory.handle, 2 * self._index)
+        return Best(*map(int, found)) if found[1] else None
+
+    @property
+    def best_ask(self) -> Best | None:
+        """Price, size and count of the best ask; None without one."""
+        found = queries.best(self._memory.handle, 2 * self._index + 1)
+        return Best(*map(int, found)) if found[1] else None
+
+    @property
+    def spread(self) -> int | None:
+        """Best ask minus best bid, units of 1e-9; None with an empty side; negative in a crossed book."""
+        bid, ask = self.best_bid, self.best_ask
+        return None if bid is None or ask is None else ask.price - bid.price
+
+    def levels(self, side: SideLike, n: int | None = None) -> Records:
+        """The best `n` levels of a side (all by default), best first, as ``LEVEL`` records."""
+        code = 2 * self._index + _side(side)
+        most = int(self._memory.arrays["sides"][code]["level_count"])
+        if n is not None:
+            if n < 0:
+                raise UsageError(f"depth must not be negative: {n}")
+            most = min(most, n)
+        out = np.zeros(most, LEVEL)
+        if most:
+            queries.depth(self._memory.handle, code, address_of(out), most)
+        return out
+
+    def depth(self, n: int = 10) -> tuple[Records, Records]:
+        """The best `n` levels of both sides.
+
+        Returns
+        -------
+        bids, asks : arrays of LEVEL
+            Best first; shorter than `n` where the book is.
+        """
+        return self.levels(Side.BID, n), self.levels(Side.ASK, n)
+
+    def orders_at(self, side: SideLike, price: Amount) -> Records:
+        """The orders at a price in queue order as ``ORDER`` records; empty where there is no such level (or in L2)."""
+        code = 2 * self._index + _side(side)
+        units = self._price(price)
+        count = int(queries.queue_at(self._memory.handle, code, units, 0, 0))
+        if count <= 0 or self.depth_kind == "L2":
+            return np.zeros(0, ORDER)
+        out = np.zeros(count, ORDER)
+        queries.queue_at(self._memory.handle, code, units, address_of(out), count)
+        return out
+
+    def orders(self, side: SideLike) -> Records:
+        """All orders of a side as ``ORDER`` records, best level first, in queue order."""
+        code = 2 * self._index + _side(side)
+        out = np.zeros(int(self._memory.arrays["sides"][code]["order_count"]), ORDER)
+        if len(out):
+            queries.all_orders(self._memory.handle, code, address_of(out), len(out))
+        return out
+
+    def order(self, order_id: int) -> np.void | None:
+        """The resting order as an ``ORDER`` record; None if it does not rest here."""
+        row = np.zeros(1, ORDER)
+        ahead, _ = queries.lookup(self._memory.handle, self._index, order_id, address_of(row))
+        found: np.void = row[0]
+        return None if ahead < 0 else found
+
+    def queue_position(self, order_id: int) -> QueuePosition | None:
+        """Orders and size ahead of an order in its level's queue; None if it does not rest here. Takes time with the queue's length."""
+        ahead, size = queries.lookup(self._memory.handle, self._index, order_id, address_of(self._row))
+        return None if ahead < 0 else QueuePosition(int(ahead), int(size))
+
+    @property
+    def order_count(self) -> int:
+        """Resting orders; 0 in an L2 book."""
+        sides = self._memory.arrays["sides"]
+        return int(sides[2 * self._index]["order_count"] + sides[2 * self._index + 1]["order_count"])
+
+    @property
+    def level_counts(self) -> tuple[int, int]:
+        """Number of bid and ask levels."""
+        sides = self._memory.arrays["sides"]
+        return int(sides[2 * self._index]["level_count"]), int(sides[2 * self._index + 1]["level_count"])
+
+    @property
+    def tick_size(self) -> int | None:
+        """The tick in use, units of 1e-9; None before the first price of an inferred one."""
+        return int(self._memory.arrays["books"][self._index]["tick_size"]) or None
+
+    @property
+    def depth_kind(self) -> str | None:
+        """ "L2" or "L3"; None while the book has taken nothing since its last clear."""
+        return {2: "L2", 3: "L3"}.get(int(self._memory.arrays["books"][self._index]["mode"]))
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether a gap was seen since the book was last cleared."""
+        return bool(self._memory.arrays["books"][self._index]["stale"])
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether the best bid is above the best ask."""
+        spread = self.spread
+        return spread is not None and spread < 0
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """Counts of anomalies by kind, since the book was made.
+
+        ``unknown_order, duplicate_order, off_tick, crossed, locked, overfilled, negative_size, sequence_gap, mixed_depth, bad_side,
+        unknown_action, other_instrument``; docs/concepts/books.md says what each means.
+        """
+        width = len(layout.STATS)
+        rows = self._memory.arrays["stats"]
+        counts = dict(zip(layout.STATS, map(int, rows[self._index * width : (self._index + 1) * width])))
+        if self._market._single is not None:
+            counts["other_instrument"] = int(rows[layout.OTHER_INSTRUMENT])
+        return counts
+
+    def checksum(self) -> int:
+        """64-bit hash of prices, sizes, counts and queue order; independent of tick, memory layout and history."""
+        return int(queries.checksum(self._memory.handle, self._index))
+
+    # Whole books
+
+    def to_events(self, ts_event: int = 0) -> Records:
+        """The book as ``SNAPSHOT`` events that rebuild it: a clear, then adds in queue order, best level first, LAST on the last.
+
+        Parameters
+        ----------
+        ts_event : int
+            ns since the epoch, for all of them.
+        """
+        key = int(self._memory.arrays["books"][self._index]["key"])
+        return as_snapshot_events(self, key & 0xFFFFFFFF, key >> 32, ts_event)
+
+    def snapshot(self) -> BookSnapshot:
+        """The book's whole state as a value that can be kept, pickled and restored."""
+        return BookSnapshot(
+            instrument=self.instrument,
+            events=self.to_events(),
+            tick_size=self.tick_size,
+            is_stale=self.is_stale,
+            stats=self.stats,
+            checksum=self.checksum(),
+        )
+
+    def restore(self, snapshot: BookSnapshot) -> Self:
+        """Become what `snapshot` says: orders, queues, counts of anomalies, staleness.
+
+        Raises
+        ------
+        UnknownInstrumentError
+            The snapshot is of another instrument.
+        """
+        if snapshot.instrument.symbol != self.instrument.symbol:
+            raise UnknownInstrumentError(f"the snapshot is of {snapshot.instrument.symbol}, the book of {self.instrument.symbol}")
+        self.clear()
+        for event in snapshot.events[1:]:
+            self._do(
+                Action.ADD,
+                int(event["side"]),
+                int(event["order_id"]),
+                int(event["price"]),
+                int(event["size"]),
+                int(event["flags"]) | Flag.SNAPSHOT,
+            )
+        self._memory.arrays["books"][self._index]["stale"] = snapshot.is_stale
+        width = len(layout.STATS)
+        self._memory.arrays["stats"][self._index * width : (self._index + 1) * width] = [
+            snapshot.stats[kind] for kind in layout.STATS
+        ]
+        return self
+
+    def __len__(self) -> int:
+        return self.order_count
+
+    def __repr__(self) -> str:
+        def text(best: Best | None) -> str:
+            return "none" if best is None else f"{best.size:,} @ {price_text(best.price)}"
+
+        return f"<OrderBook {self.instrument.symbol} bid {text(self.best_bid)} | ask {text(self.best_ask)} | {self.order_count:,} orders>"
+
+    def _repr_html_(self) -> str:
+        from tickdeck.book.html import ladder_html
+
+        return ladder_html(self)

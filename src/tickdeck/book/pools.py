@@ -1,0 +1,215 @@
+"""The memory of a market's books: arrays that grow by doubling, and the handle through which kernels see them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickdeck.book.kernels import layout, queries
+from tickdeck.core import PRICE_SCALE, UNDEF_PRICE, Records, TickdeckError
+from tickdeck.core.intrinsics import address_of
+
+_MULTIPLIERS = 64
+_NODE_CHILDREN = 64
+_PAGE_LEVELS = 64
+
+
+def _multiplier(attempt: int) -> int:
+    """The attempt-th odd multiplier of the id hash; the first is the golden ratio."""
+    if attempt == 0:
+        return 0x9E3779B97F4A7C15
+    z = (attempt * 0x9E3779B97F4A7C15) & (2**64 - 1)
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
+    return z | 1
+
+
+class PoolMemory:
+    """Arrays of ``layout.Pools``.
+
+    Parameters
+    ----------
+    orders : int
+        Resting orders to make room for at first; grows by itself.
+    """
+
+    __slots__ = ("_attempt", "arrays", "handle", "header")
+
+    def __init__(self, orders: int = 1024) -> None:
+        capacity = max(16, 1 << (orders - 1).bit_length())
+        pages = max(64, capacity // 32)
+        nodes = 64
+        sizes = {
+            "header": 1,
+            "books": 4,
+            "sides": 8,
+            "nodes": nodes,
+            "children": nodes * _NODE_CHILDREN,
+            "pages": pages,
+            "levels": pages * _PAGE_LEVELS,
+            "orders": capacity,
+            "slots": capacity * 2,
+            "keys": 16,
+            "stats": 4 * len(layout.STATS),
+            "scratch": layout.BLOCK,
+        }
+        self.arrays: dict[str, NDArray[Any]] = {
+            name: np.zeros(sizes[name], dtype) for name, dtype in zip(layout.Pools._fields, layout.POOL_DTYPES)
+        }
+        self._attempt = 0
+        self.handle = np.zeros(2 * len(self.arrays), np.uint64)
+        self.header = self.arrays["header"]
+        header = self.header[0]
+        header["order_top"] = header["page_top"] = header["node_top"] = 1
+        header["book_count"] = 1
+        header["last_key"] = 2**64 - 1
+        header["refused_price"] = UNDEF_PRICE
+        self._refresh()
+        header["page_room"] = pages - 1
+        header["node_room"] = nodes - 1
+
+    def _refresh(self) -> None:
+        header = self.header[0]
+        header["order_capacity"] = len(self.arrays["orders"]) - 1
+        slots = len(self.arrays["slots"])
+        header["index_mask"] = slots - 1
+        header["index_shift"] = 64 - (slots.bit_length() - 1)
+        header["index_limit"] = slots * 6 // 10
+        header["index_multiplier"] = _multiplier(self._attempt)
+        header["key_mask"] = len(self.arrays["keys"]) - 1
+        for i, array in enumerate(self.arrays.values()):
+            self.handle[2 * i] = address_of(array)
+            self.handle[2 * i + 1] = len(array)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes reserved; the system backs only what was touched."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+    def _double(self, name: str) -> None:
+        old = self.arrays[name]
+        if 2 * len(old) >= 2**32:
+            raise TickdeckError(f"the pool of {name} would pass 2^32 entries; split the instruments over several markets")
+        new = np.zeros(2 * len(old), old.dtype)
+        new[: len(old)] = old
+        self.arrays[name] = new
+
+    def grow(self) -> None:
+        """Double whatever is full."""
+        header = self.header[0]
+        if header["live"] >= header["order_capacity"]:
+            self._double("orders")
+        if header["page_room"] < 1:
+            header["page_room"] += len(self.arrays["pages"])
+            self._double("pages")
+            self._double("levels")
+        if header["node_room"] < layout.NODES_PER_EVENT:
+            header["node_room"] += len(self.arrays["nodes"])
+            self._double("nodes")
+            self._double("children")
+        if header["live"] >= header["index_limit"]:
+            self._rebuild_index(2 * len(self.arrays["slots"]))
+        self._refresh()
+
+    def rehash(self) -> None:
+        """Hash the index with another multiplier, after ids that collide; a larger one where that does not help."""
+        self._attempt += 1
+        self._rebuild_index(len(self.arrays["slots"]))
+
+    def _rebuild_index(self, slots: int) -> None:
+        old = self.arrays["slots"]
+        for attempt in range(_MULTIPLIERS):
+            self.arrays["slots"] = np.zeros(slots << (attempt // 4), layout.SLOT)
+            self._refresh()
+            if queries.reindex(self.handle, address_of(old), len(old)) <= layout.PROBE_LIMIT:
+                return
+            self._attempt += 1
+        raise TickdeckError("order ids collide under every hash tried; the ids are not usable")
+
+    def add_book(self, key: int | None, tick_size: int | None) -> int:
+        """A new book; its index. A key (publisher, instrument) of None is bound later, a tick of None is inferred."""
+        header = self.header[0]
+        book = int(header["book_count"])
+        if book >= len(self.arrays["books"]):
+            for name in ("books", "sides", "stats"):
+                self._double(name)
+        header["book_count"] = book + 1
+        self.set_tick(book, tick_size or 0, inferred=tick_size is None)
+        self._refresh()
+        if key is not None:
+            self.bind(key, book)
+        return book
+
+    def bind(self, key: int, book: int) -> None:
+        """Make a (publisher, instrument) key lead to a book (0: its events are counted and skipped)."""
+        if book:
+            self.arrays["books"][book]["key"] = key
+            self.arrays["books"][book]["bound"] = 1
+        self.header[0]["last_key"] = 2**64 - 1
+        keys = self.arrays["keys"]
+        used = int(np.count_nonzero(keys["used"]))
+        if 2 * (used + 1) > len(keys):
+            entries = [(int(k["key"]), int(k["book"])) for k in keys if k["used"]]
+            self.arrays["keys"] = np.zeros(2 * len(keys), layout.KEY_SLOT)
+            self._refresh()
+            for each, owner in entries:
+                self._put_key(each, owner)
+        self._put_key(key, book)
+        self._refresh()
+
+    def _put_key(self, key: int, book: int) -> None:
+        keys = self.arrays["keys"]
+        mask = len(keys) - 1
+        slot = ((key * 0xD6E8FEB86659FD93) & (2**64 - 1)) >> 32 & mask
+        while keys[slot]["used"] and keys[slot]["key"] != key:
+            slot = (slot + 1) & mask
+        keys[slot] = (key, book, 1)
+
+    def set_tick(self, book: int, tick_size: int, *, inferred: bool) -> None:
+        """Declare the grid of an empty book; 0 leaves it open until the first price."""
+        row = self.arrays["books"][book]
+        row["tick_size"] = tick_size
+        # An unknown tick must refuse every price: no price is a multiple of it.
+        row["inverse"] = 1.0 / tick_size if tick_size else math.inf
+        row["inferred"] = inferred
+
+    def refine(self, book: int, price: int, hint: int = 0) -> bool:
+        """Make the inferred grid of a book fine enough for `price`; False where no grid within 2^50 ticks is.
+
+        Parameters
+        ----------
+        book : int
+        price : int
+            Units of 1e-9.
+        hint : int
+            A divisor that coming prices share, to refine once rather than often; 0 none.
+        """
+        row = self.arrays["books"][book]
+        old = int(row["tick_size"])
+        tick = math.gcd(old, abs(price)) or PRICE_SCALE
+        wider = math.gcd(tick, hint)
+        lifted, count = self._lift(book)
+        furthest = max(
+            [abs(price), *(abs(int(p)) for p in (lifted["price"].min(), lifted["price"].max()))] if count else [abs(price)]
+        )
+        if wider and furthest // wider < layout.TICK_LIMIT - 1:
+            tick = wider
+        fits = furthest // tick < layout.TICK_LIMIT - 1
+        if fits:
+            self.set_tick(book, tick, inferred=True)
+        else:
+            self.header[0]["refused_price"] = price
+        done = 0
+        while (done := queries.lower(self.handle, address_of(lifted), count, done)) < count:
+            self.grow()
+        return fits
+
+    def _lift(self, book: int) -> tuple[Records, int]:
+        sides = self.arrays["sides"][2 * book : 2 * book + 2]
+        most = int(max(sides["order_count"].sum(), sides["level_count"].sum()))
+        lifted = np.zeros(max(most, 1), layout.LIFTED)
+        count = int(queries.lift(self.handle, book, address_of(lifted), most)) if most else 0
+        return lifted[:count] if count else lifted, count
