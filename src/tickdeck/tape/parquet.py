@@ -146,7 +146,7 @@ class ParquetTape:
     def _decode(self, groups: list[int], size: int) -> Iterator[Records]:
         row = 0
         with parquet_errors(self.path):
-            batches = self._file.iter_batches(size, row_groups=groups, columns=self.columns, use_threads=False)
+            batches = self._file.iter_batches(size, row_groups=groups, columns=self.columns)
         while True:
             with parquet_errors(self.path):
                 batch = next(batches, None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +20,8 @@ CHUNK = 65_536
 """Events in a chunk, unless told otherwise."""
 
 _EXAMPLES = 20
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What only a write can raise; any other OSError in a writer's block may come from its input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +172,34 @@ class Writer(ABC):
         """Write what closes the file and close it."""
 
     def close(self) -> None:
-        """Finish and give the file its name."""
-        self.finish()
-        self.partial.replace(self.path)
+        """Finish and give the file its name; what fails on the way leaves nothing behind.
+
+        Raises
+        ------
+        UsageError
+            The system refused to write: a full disk, a quota, a folder that is gone.
+        """
+        try:
+            self.finish()
+            self.partial.replace(self.path)
+        except BaseException as error:
+            self._discard()
+            if isinstance(error, OSError):
+                raise self._not_written(error) from None
+            raise
 
     def abort(self) -> None:
         """Leave nothing behind."""
         self.partial.unlink(missing_ok=True)
+
+    def _discard(self) -> None:
+        # Closing a file on a full disk fails once more, in the flush of what did not fit.
+        with suppress(OSError):
+            self.abort()
+        self.partial.unlink(missing_ok=True)
+
+    def _not_written(self, error: OSError) -> UsageError:
+        return UsageError(f"{self.path}: cannot be written ({error.strerror or error}); nothing was left behind")
 
     def refuse(self, what: str) -> LossError:
         """The error for what this format cannot hold."""
@@ -186,8 +211,10 @@ class Writer(ABC):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:
             self.close()
-        else:
-            self.abort()
+            return
+        self._discard()
+        if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+            raise self._not_written(error) from None
 
 
 @dataclass(frozen=True, slots=True)
