@@ -12,7 +12,7 @@ import ctypes
 
 import numpy as np
 
-from tickdeck.core.kernel import INTERPRETED
+from tickdeck.core.kernel import INTERPRETED, with_attributes
 
 
 def address_of(array):
@@ -38,11 +38,11 @@ if INTERPRETED:
     def array_at(address, length, dtype):
         length = int(length)
         if length == 0:
-            return np.zeros(0, dtype).view(np.recarray) if np.dtype(dtype).names else np.zeros(0, dtype)
+            return with_attributes(np.zeros(0, dtype)) if np.dtype(dtype).names else np.zeros(0, dtype)
         dtype = np.dtype(dtype)
         memory = (ctypes.c_uint8 * (length * dtype.itemsize)).from_address(int(address))
         array = np.frombuffer(memory, dtype)
-        return array.view(np.recarray) if dtype.names else array
+        return with_attributes(array) if dtype.names else array
 
     def views(kind, dtypes):
         def unpack(handle):

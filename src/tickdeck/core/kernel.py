@@ -81,13 +81,30 @@ def _drop_old(folder):
 CACHE_FOLDER = None if INTERPRETED else _cache_folder()
 
 
+class _FieldRecord(np.void):
+    """A record whose attributes are its fields, also those named like numpy's own attributes (``size``), as in compiled code."""
+
+    def __getattribute__(self, name):
+        if name in object.__getattribute__(self, "dtype").names:
+            return self[name]
+        return object.__getattribute__(self, name)
+
+    def __setattr__(self, name, value):
+        self[name] = value
+
+
+def with_attributes(array):
+    """A view of a structured array whose records have their fields as attributes; for interpreted runs."""
+    return array.view(np.dtype((_FieldRecord, array.dtype)))
+
+
 def _interpreted(function):
     """A Python stand-in for an entry: records with attribute access, silent unsigned wrap-around."""
 
     @wraps(function)
     def call(*args):
         views = [
-            arg.view(np.recarray) if isinstance(arg, np.ndarray) and arg.dtype.names and type(arg) is np.ndarray else arg
+            with_attributes(arg) if isinstance(arg, np.ndarray) and arg.dtype.names and type(arg) is np.ndarray else arg
             for arg in args
         ]
         with np.errstate(over="ignore"):
