@@ -1,0 +1,56 @@
+"""Distributions of the order flow, as tables that a kernel indexes with random bits."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+DISTANCE_EXPONENT = 0.52
+"""Arrival rate at a distance of i ticks from the opposite best price: i to the power of minus this (Cont, Stoikov and Talreja
+2010, section 4)."""
+DISTANCE_ENTRIES = 4_096
+INTRADAY_BINS = 78
+"""Five-minute parts of the trading day."""
+
+
+def distance_quantiles(farthest: int) -> NDArray[np.int32]:
+    """Distances in ticks, 1 to `farthest`, such that a uniform draw of an entry follows the power law."""
+    rates = np.arange(1, farthest + 1, dtype=np.float64) ** -DISTANCE_EXPONENT
+    cumulative = np.cumsum(rates) / rates.sum()
+    middles = (np.arange(DISTANCE_ENTRIES) + 0.5) / DISTANCE_ENTRIES
+    return (1 + np.searchsorted(cumulative, middles)).astype(np.int32)
+
+
+def size_quantiles() -> NDArray[np.int32]:
+    """256 order sizes: mostly one round lot, some multiples, some odd lots."""
+    entries = [100] * 140 + [200] * 28 + [300] * 12 + [400] * 6 + [500] * 12 + [1_000] * 6 + [2_000] * 2
+    odd = np.geomspace(1, 99, 256 - len(entries)).round().astype(int).tolist()
+    return np.array(odd + entries, np.int32)
+
+
+def intraday_gaps(session_ns: int, actions: float) -> NDArray[np.float64]:
+    """Mean ns between actions in each part of the day, such that `actions` fill the session: a U shape, 2.5 times as busy at the
+    ends as at its middle."""
+    place = (np.arange(INTRADAY_BINS) + 0.5) / INTRADAY_BINS
+    rate = 1.0 + 1.5 * (2.0 * place - 1.0) ** 2
+    gaps: NDArray[np.float64] = session_ns / (actions * rate / rate.mean())
+    return gaps
+
+
+def alias_table(weights: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    """Walker's alias table (Vose 1991): draw k uniformly, then keep it unless 64 random bits are above ``accept[k]``, else take
+    ``other[k]``."""
+    count = len(weights)
+    share = weights / weights.sum() * count
+    other = np.arange(count, dtype=np.int32)
+    small = [k for k in range(count) if share[k] < 1.0]
+    large = [k for k in range(count) if share[k] >= 1.0]
+    while small and large:
+        low, high = small.pop(), large[-1]
+        other[low] = high
+        share[high] -= 1.0 - share[low]
+        if share[high] < 1.0:
+            small.append(large.pop())
+    share[small + large] = 1.0
+    accept = (np.minimum(share, 1.0 - 2.0**-53) * 2.0**64).astype(np.uint64)
+    return accept, other
