@@ -8,6 +8,7 @@ time up to its end, by which a seek finds its place without reading the tape. Th
 from __future__ import annotations
 
 import tokenize
+import warnings
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -56,7 +57,8 @@ def read_header(source: Source) -> tuple[int, int]:
     try:
         version = npy.read_magic(stream)
         read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
-        shape, _, dtype = read(stream)
+        with warnings.catch_warnings(action="ignore"):
+            shape, _, dtype = read(stream)
     except KeyError:
         raise FormatError("this version of .npy is not read; save it again with numpy.save", path=source.path) from None
     except (
