@@ -210,7 +210,7 @@ def system_state(code):
 @kernel
 def names_stock(kind):
     """Whether an event-making message of this type carries its stock's symbol."""
-    return kind == _A or kind == _F or kind == _P or kind == _Q or kind == _H or kind == _SMALL_H or kind == _J or kind == _Y
+    return kind in (_A, _F, _P, _Q, _H, _SMALL_H, _J, _Y)
 
 
 @kernel(entry=True)
@@ -272,7 +272,7 @@ def decode(data, index, count, lengths, midnight, publisher, trade_sides, orders
         if time < last_time:
             counters[TIME_BACKWARDS] += 1
         last_time = time
-        if kind == _R or kind == _B:
+        if kind in (_R, _B):
             stop = STOP_FACE
             break
         if locates[locate].known == UNWANTED:
@@ -284,7 +284,7 @@ def decode(data, index, count, lengths, midnight, publisher, trade_sides, orders
         if np.int64(locates[locate].gaps) != gaps:
             first = _MAYBE_BAD_BOOK
         before = written
-        if kind == _A or kind == _F:
+        if kind in (_A, _F):
             order_id = be64(data, at + np.uint64(11))
             shares = be32(data, at + np.uint64(20))
             price = be32(data, at + np.uint64(32))
@@ -299,7 +299,7 @@ def decode(data, index, count, lengths, midnight, publisher, trade_sides, orders
             units = np.int64(price) * _UNIT
             put(out, written, ts, message, order_id, units, shares, instrument_id, publisher, _A, side, flags | first)
             written += 1
-        elif kind == _D or kind == _X or kind == _E or kind == _C:
+        elif kind in (_D, _X, _E, _C):
             order_id = be64(data, at + np.uint64(11))
             slot = find(orders, order_id, shift)
             if slot == np.uint64(_NIL):
@@ -326,7 +326,7 @@ def decode(data, index, count, lengths, midnight, publisher, trade_sides, orders
                 live -= 1
             else:
                 orders[slot].shares = np.uint32(remaining - size)
-            if kind == _E or kind == _C:
+            if kind in (_E, _C):
                 price = resting_price
                 if kind == _C:
                     price = np.int64(be32(data, at + np.uint64(32))) * _UNIT
@@ -382,7 +382,7 @@ def decode(data, index, count, lengths, midnight, publisher, trade_sides, orders
                 continue
             put(out, written, ts, message, 0, units, shares, instrument_id, publisher, _T, _N, flags | first)
             written += 1
-        elif kind == _H or kind == _SMALL_H or kind == _S or kind == _W or kind == _Y or kind == _J:
+        elif kind in (_H, _SMALL_H, _S, _W, _Y, _J):
             size = 0
             price = np.int64(_UNDEF_PRICE)
             if kind == _H:
