@@ -107,7 +107,7 @@ class Source:
         self._stdin: BinaryIO | None = None
         self._member: str | None = None
         if self.path == "-":
-            self._stdin = cast(BinaryIO, io.BufferedReader(sys.stdin.buffer, HEAD_BYTES))  # type: ignore[arg-type]
+            self._stdin = cast(BinaryIO, io.BufferedReader(sys.stdin.buffer, HEAD_BYTES))
             raw = self._stdin.peek(HEAD_BYTES)  # type: ignore[attr-defined]
             self.name = ""
         else:
