@@ -1,8 +1,11 @@
-# Needs Python 3.11+ and make; everything else is installed into .venv at the versions of constraints.txt.
+# Needs Python 3.11+ and make; everything else is installed into .venv at the versions of constraints.txt. The benches' peers need
+# older libraries than Tickdeck does: they, and Tickdeck beside them, get .venv-bench.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH_VENV := .venv-bench
+PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo install test test-services lint bench docs soak clean
 
@@ -22,8 +25,8 @@ lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.stamp-bench
-	$(BIN)/tickdeck bench
+bench: $(BENCH_VENV)/.stamp-bench
+	$(BENCH_VENV)/bin/tickdeck bench
 
 docs: $(VENV)/.stamp-docs
 	$(BIN)/mkdocs build --strict
@@ -32,17 +35,22 @@ soak: $(VENV)/.stamp-dev
 	$(BIN)/tickdeck soak
 
 clean:
-	rm -rf $(VENV) demo site build dist
+	rm -rf $(VENV) $(BENCH_VENV) demo site build dist
 
-$(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tickdeck needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+$(BIN)/python $(BENCH_VENV)/bin/python: %/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Tickdeck needs Python 3.11 or newer; run make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $*
 
 # A stamp is as new as the installation it stands for: editing the dependencies makes it stale.
 $(VENV)/.stamp-base: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python $(PIP) -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.stamp-dev $(VENV)/.stamp-docs $(VENV)/.stamp-bench: $(VENV)/.stamp-%: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$*]"
+$(VENV)/.stamp-dev $(VENV)/.stamp-docs: $(VENV)/.stamp-%: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python $(PIP) -c constraints.txt -e ".[$*]"
+	@touch $@
+
+$(BENCH_VENV)/.stamp-bench: pyproject.toml benchmarks/constraints.txt | $(BENCH_VENV)/bin/python
+	$(BENCH_VENV)/bin/python $(PIP) -c benchmarks/constraints.txt -e ".[bench]"
 	@touch $@
