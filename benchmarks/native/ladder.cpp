@@ -70,10 +70,11 @@ struct alignas(64) Book {
 constexpr uint32_t NIL = 0xffffffff;
 constexpr int64_t UNDEF_PRICE = INT64_MAX;
 constexpr uint64_t GOLDEN = 0x9E3779B97F4A7C15ull;
+constexpr uint8_t FLAG_LAST = 128, FLAG_SNAPSHOT = 32;
 constexpr size_t CHUNK = 65536;
 constexpr uint64_t MAX_LEVELS = uint64_t(1) << 26;
 
-enum Count { UNKNOWN_CANCEL, UNKNOWN_MODIFY, DUPLICATE_ADD, OVERFILLED, OFF_TICK, LIVE_ORDERS, PEAK_ORDERS, COUNTS };
+enum Count { UNKNOWN_CANCEL, UNKNOWN_MODIFY, DUPLICATE_ADD, OVERFILLED, OFF_TICK, CROSSED, LIVE_ORDERS, PEAK_ORDERS, COUNTS };
 
 class Market {
   public:
@@ -419,6 +420,7 @@ class Market {
                     clear<MANY>(b, book);
                     break;
             }
+            if ((e.flags & (FLAG_LAST | FLAG_SNAPSHOT)) == FLAG_LAST && b.price[0] >= b.price[1] && b.best[0]) counts_[CROSSED]++;
             *out = Bbo{b.price[0], b.price[1], levels_[b.best[0]].size, levels_[b.best[1]].size};
         }
         counts_[LIVE_ORDERS] = live_;
@@ -446,7 +448,7 @@ double ladder_replay(void* market, uint32_t prefetch, uint64_t* checksum) {
     return static_cast<Market*>(market)->replay(prefetch, checksum);
 }
 
-// unknown cancels, unknown modifies, duplicate adds, overfilled, off tick, live orders, most orders live at once.
+// unknown cancels, unknown modifies, duplicate adds, overfilled, off tick, crossed, live orders, most orders live at once.
 void ladder_counts(void* market, uint64_t* out) { std::memcpy(out, static_cast<Market*>(market)->counts(), COUNTS * sizeof(uint64_t)); }
 
 void ladder_destroy(void* market) { delete static_cast<Market*>(market); }

@@ -1,0 +1,1 @@
+"""Measuring: cases with native references and peers, statistics, reports, comparison with earlier runs."""
