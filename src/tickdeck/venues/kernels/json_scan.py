@@ -51,7 +51,7 @@ def matches(data, at, end, text):
     """Whether the bytes `text` (uint8 array) stand at `at`, inside the text."""
     if end - at < len(text):
         return False
-    for i in range(len(text)):  # noqa: SIM110 (compiled)
+    for i in range(len(text)):
         if data[at + i] != text[i]:
             return False
     return True
