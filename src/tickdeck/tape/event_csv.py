@@ -1,7 +1,7 @@
 """Event CSV: one row an event, with a header that names the columns (see ``event_schema`` for their meaning).
 
-The cells are separated by the comma, semicolon, tab or bar that the header uses. Blank lines and lines that begin with ``#`` are passed
-over, columns that are none of the schema's are ignored. Quoted cells may hold delimiters, quotes and line ends.
+The cells are separated by the comma, semicolon, tab or bar that the header uses. Blank lines and lines that begin with
+``#`` are passed over, columns that are none of the schema's are ignored. Quoted cells may hold delimiters, quotes and line ends.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tickdeck.tape.kernels import event_fields as k
 from tickdeck.tape.kernels.event_csv import read_rows, survey_rows
 from tickdeck.tape.reader import Format
 from tickdeck.tape.source import Source
+from tickdeck.tape.text_writer import TextWriter
 
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
@@ -125,9 +126,31 @@ def _detect(source: Source) -> float:
     return 0.05 if worded and source.name.endswith((".csv", ".tsv")) else 0.0
 
 
+class EventCsvWriter(TextWriter):
+    """Writes event CSV."""
+
+    format = "csv"
+
+    def _head(self) -> bytes:
+        return ",".join(self.fields).encode() + b"\n"
+
+    def _cell(self, field: str, first: bool) -> tuple[bytes, bytes]:
+        return (b"" if first else b","), b""
+
+    def _row_end(self) -> bytes:
+        return b"\n"
+
+    def _text(self, symbol: str) -> bytes:
+        if any(character in symbol for character in '",\r\n') or symbol != symbol.strip():
+            symbol = '"' + symbol.replace('"', '""') + '"'
+        return symbol.encode()
+
+
 FORMAT = Format(
     name="csv",
     title="event CSV (type,timestamp,price,qty,side,trade_id)",
     detect=_detect,
     open=EventCsvReader,
+    suffixes=(".csv", ".csv.gz", ".csv.zst"),
+    create=EventCsvWriter,
 )
