@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,7 +73,7 @@ def open_tape(
 
 
 class Window:
-    """Keeps the events of a time span and of some symbols.
+    """Keeps the events of a span of tape time (see ``tape.tape_time``) and of some symbols.
 
     Parameters
     ----------
@@ -90,70 +91,87 @@ class Window:
         if self.start is not None and self.stop is not None and self.start >= self.stop:
             raise UsageError(f"--from {start} is not before --to {stop}")
 
-    def __bool__(self) -> bool:
-        return self.start is not None or self.stop is not None or bool(self.symbols)
+    def chunks(self, reader: Reader) -> Iterator[Records]:
+        """The wanted events of `reader`; a tape with an index is not read up to the start.
 
-    def select(self, chunk: Records, reader: Reader) -> Records:
-        """The wanted events of a chunk that `reader` has just yielded."""
-        import numpy as np
+        Raises
+        ------
+        UsageError
+            At the end: a symbol that the file does not have.
+        """
+        from tickdeck.tape.tape_time import between
 
-        if not self:
-            return chunk
-        keep = np.ones(len(chunk), bool)
-        if self.start is not None:
-            keep &= chunk["ts_event"] >= self.start
-        if self.stop is not None:
-            keep &= chunk["ts_event"] < self.stop
-        if self.symbols:
-            ids = [key for key, item in reader.instruments.items() if item.symbol in self.symbols]
-            keep &= np.isin(chunk["instrument_id"], np.array(ids, np.uint32))
-        return chunk if keep.all() else chunk[keep]
-
-    def check(self, reader: Reader) -> None:
-        """After reading: complain about symbols that the file does not have."""
+        seek = getattr(reader, "between", None)
+        found: Iterable[Records] = seek(self.start, self.stop) if seek else between(reader, self.start, self.stop)
+        for chunk in found:
+            yield self._of_symbols(chunk, reader) if self.symbols else chunk
         missing = self.symbols - {item.symbol for item in reader.instruments.values()}
         if missing:
             known = ", ".join(item.symbol for item in list(reader.instruments.values())[:10]) or "none"
             raise UsageError(f"{reader.path}: has no symbol {', '.join(sorted(missing))}; it has {known}")
 
+    def _of_symbols(self, chunk: Records, reader: Reader) -> Records:
+        import numpy as np
+
+        ids = [key for key, item in reader.instruments.items() if item.symbol in self.symbols]
+        wanted: Records = chunk[np.isin(chunk["instrument_id"], np.array(ids, np.uint32))]
+        return wanted
+
+
+class Advance:
+    """Moves a progress bar.
+
+    Parameters
+    ----------
+    show : callable, optional
+        ``show(done, position)``; None: nobody is looking.
+    """
+
+    def __init__(self, show: Callable[[int, float], None] | None = None) -> None:
+        self._show = show
+        self.done = 0
+
+    def __call__(self, count: int, position: float | None = None) -> None:
+        """`count` more events are done; `position` of the bar's total is reached."""
+        self.done += count
+        if self._show:
+            self._show(self.done, self.done if position is None else position)
+
+    def through(self, chunks: Iterable[Records], reader: Reader | None = None) -> Iterator[Records]:
+        """The same chunks, counted as they pass; the position is that of `reader` where one is given."""
+        for chunk in chunks:
+            yield chunk
+            self(len(chunk), None if reader is None else reader.position)
+
 
 @contextmanager
-def progress(what: str, total: float | None = None, unit: str = "events") -> Iterator[Callable[[int, float], None]]:
+def progress(what: str, total: float | None = None) -> Iterator[Advance]:
     """A progress bar with rate and time left on standard error; nothing when that is no terminal.
 
-    Yields
-    ------
-    callable
-        ``advance(count, position)``: `count` more units done; `position` of `total` reached.
+    Parameters
+    ----------
+    what : str
+        The work.
+    total : float, optional
+        Where the position ends; None: not known.
     """
     if not sys.stderr.isatty():
-        yield lambda count, position: None
+        yield Advance()
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = [
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn() if total is None else TimeRemainingColumn(),
-    ]
-    import time
-
+    clock = TimeElapsedColumn() if total is None else TimeRemainingColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}"), clock)
     with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=8) as bar:
         task = bar.add_task(what, total=total, rate="")
         begun = time.perf_counter()
-        done = 0
 
-        def advance(count: int, position: float) -> None:
-            nonlocal done
-            done += count
-            spent = time.perf_counter() - begun
-            rate = f"{done:,} {unit}, {done / spent:,.0f}/s" if spent > 0 else ""
-            bar.update(task, completed=position, rate=rate)
+        def show(done: int, position: float) -> None:
+            rate = done / max(time.perf_counter() - begun, 1e-9)
+            bar.update(task, completed=position, rate=f"{done:,} events, {rate:,.0f}/s")
 
-        yield advance
+        yield Advance(show)
 
 
 @contextmanager
