@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tickdeck.core import Instrument, Records, UsageError, empty_events
+from tickdeck.core import EVENT, Instrument, Records, UsageError
 from tickdeck.core.instrument import replace_fields
 from tickdeck.venues.itch import LENGTHS, decode_message
 from tickdeck.venues.kernels.itch import (
@@ -104,7 +104,7 @@ class ItchDecoder:
         self._messages = np.zeros(256, np.int64)
         self._counters = np.zeros(len(COUNTERS), np.int64)
         self._state = np.zeros(8, np.int64)
-        self._out = empty_events(max(chunk, 3))
+        self._out: Records = np.empty(max(chunk, 3), EVENT)
         self._broken: list[str] = []
         self._broken_trades = 0
 
@@ -170,7 +170,7 @@ class ItchDecoder:
         filled = int(self._state[4])
         self._state[4] = 0
         ready = self._out[:filled]
-        self._out = empty_events(len(self._out))
+        self._out = np.empty(len(self._out), EVENT)
         return ready
 
     def _grow(self) -> None:
