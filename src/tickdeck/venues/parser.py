@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tickdeck.core import Instrument, Records
+from tickdeck.core import Instrument, Records, empty_events
 
 _EXAMPLES = 20
 
@@ -85,6 +85,10 @@ class VenueParser(ABC):
 
         Never raises for what a venue sends: a malformed frame is counted.
         """
+
+    def flush(self, ts_recv: int) -> Records:
+        """Events that are still held back, when nothing more will come; `ts_recv` is the time of the last frame."""
+        return empty_events()
 
     def stale(self, instrument_id: int) -> bool:
         """Whether the book of an instrument waits for a new snapshot after a gap."""

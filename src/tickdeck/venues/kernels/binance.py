@@ -119,6 +119,7 @@ _ZERO, _NINE = ord("0"), ord("9")
 _A, _B, _C, _T = ord("A"), ord("B"), ord("C"), ord("T")
 _LAST, _TOB, _MBP, _AGGREGATED = 128, 64, 16, 2
 _MBO = 0xA0
+_DELAY_LIMIT = 2**31
 _UNDEF_PRICE = 2**63 - 1
 
 
@@ -356,13 +357,22 @@ def slot_of(books, symbol):
 
 
 @kernel
-def _put(row, ts_event, ts_recv, sequence, instrument_id, publisher_id, action, side, flags):
+def _delay(scan, ts_recv):
+    """ns from the venue's sending time to the receipt; 0 where unknown or beyond 32 bits."""
+    if scan.seen & _HAS_TIME == 0 or scan.event_time == 0 or ts_recv == 0:
+        return np.int64(0)
+    delay = ts_recv - scan.event_time * MS
+    return delay if delay > -_DELAY_LIMIT and delay < _DELAY_LIMIT else np.int64(0)
+
+
+@kernel
+def _put(row, ts_event, ts_recv, delay, sequence, instrument_id, publisher_id, action, side, flags):
     row.ts_event = ts_event
     row.ts_recv = ts_recv
     row.order_id = np.uint64(0)
     row.sequence = np.uint64(sequence)
     row.instrument_id = instrument_id
-    row.ts_in_delta = 0
+    row.ts_in_delta = delay
     row.publisher_id = publisher_id
     row.action = action
     row.side = side
@@ -385,12 +395,13 @@ def _emit_depth(scan, book, ts_recv, out, count, futures, publisher_id):
         if size < 0 or (unit != 1 and size % unit != 0):
             return count, OTHER
     ts_event = (scan.transaction_time if futures else scan.event_time) * MS
+    delay = _delay(scan, ts_recv)
     for i in range(count, rows):
         if unit != 1:
             out[i].size //= unit
         action = _C if out[i].size == 0 else _A
         side = _B if i < scan.bids_end else _A
-        _put(out[i], ts_event, ts_recv, scan.final_id, book.instrument_id, publisher_id, action, side, _MBP)
+        _put(out[i], ts_event, ts_recv, delay, scan.final_id, book.instrument_id, publisher_id, action, side, _MBP)
     if rows > count:
         out[rows - 1].flags = _MBP | _LAST
     book.last = scan.final_id
@@ -406,9 +417,10 @@ def _emit_ticker(scan, book, ts_recv, out, count, futures, publisher_id):
     if count + 2 > len(out):
         return count, NO_ROOM
     ts_event = scan.transaction_time * MS if futures else ts_recv
+    delay = _delay(scan, ts_recv)
     bid, ask = out[count], out[count + 1]
-    _put(bid, ts_event, ts_recv, scan.final_id, book.instrument_id, publisher_id, _A, _B, _TOB)
-    _put(ask, ts_event, ts_recv, scan.final_id, book.instrument_id, publisher_id, _A, _A, _TOB | _LAST)
+    _put(bid, ts_event, ts_recv, delay, scan.final_id, book.instrument_id, publisher_id, _A, _B, _TOB)
+    _put(ask, ts_event, ts_recv, delay, scan.final_id, book.instrument_id, publisher_id, _A, _A, _TOB | _LAST)
     bid.size = scan.bid_size // unit
     ask.size = scan.ask_size // unit
     bid.price = scan.bid_price if scan.bid_size > 0 else _UNDEF_PRICE
@@ -429,6 +441,7 @@ def _emit_trade(scan, book, ts_recv, out, count, publisher_id):
         out[count],
         scan.transaction_time * MS,
         ts_recv,
+        _delay(scan, ts_recv),
         scan.first_id if aggregated else scan.trade_id,
         book.instrument_id,
         publisher_id,
