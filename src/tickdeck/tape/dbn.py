@@ -6,7 +6,9 @@ the array. Spec: https://databento.com/docs/standards-and-conventions/databento-
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +27,7 @@ from tickdeck.tape.dbn_records import (
     upgraded,
 )
 from tickdeck.tape.readahead import Block, ReadAhead
-from tickdeck.tape.reader import Format, Reader, ReadOptions
+from tickdeck.tape.reader import Format, Reader, ReadOptions, Writer
 from tickdeck.tape.source import Source
 
 _LONGEST = 255 * 4
@@ -276,10 +278,17 @@ def _detect(source: Source) -> float:
     return 0.8 if _fragment_records(source.head) else 0.0
 
 
+def _create(path: str | Path, instruments: Mapping[int, Instrument], **options: Any) -> Writer:
+    from tickdeck.tape.dbn_writer import DbnWriter
+
+    return DbnWriter(path, instruments, **options)
+
+
 FORMAT = Format(
     name="dbn",
     title="Databento DBN (.dbn, .dbn.zst), all schemas",
     detect=_detect,
     open=DbnReader,
     suffixes=(".dbn", ".dbn.zst"),
+    create=_create,
 )
