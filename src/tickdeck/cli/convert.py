@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,7 +90,7 @@ def command(
 
 
 def _check_distinct(source: str, target: str) -> None:
-    if source != "-" and Path(target).exists() and Path(source).exists() and os.path.samefile(source, target):
+    if source != "-" and Path(target).exists() and Path(source).exists() and Path(source).samefile(target):
         raise UsageError(f"{target}: is the file to be converted; write to another one")
 
 
@@ -107,7 +106,6 @@ def _refuse_losses(reader: Reader) -> None:
     losses = _losses(reader)
     if not losses:
         return
-    first = next(
-        (f" (first: {f'row {row:,}, ' if row else ''}{text})" for kind, row, text in reader.report.examples if kind in losses), ""
-    )
+    kind, row, text = next((item for item in reader.report.examples if item[0] in losses), ("", 0, ""))
+    first = f" (first: {f'row {row:,}, ' if row else ''}{text})" if kind else ""
     raise LossError(f"{reader.path}: would lose {_text(losses)}{first}; nothing was written; --lossy converts the rest")

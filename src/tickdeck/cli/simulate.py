@@ -16,7 +16,7 @@ def command(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bits.")] = 1,
     instruments: Annotated[int, typer.Option(help="How many instruments.")] = 1,
     live_orders: Annotated[
-        int | None, typer.Option(help="Usual live orders, all instruments together; by default 2,000 each.")
+        int | None, typer.Option(help="Usual live orders over all instruments; by default 2,000 each.")
     ] = None,
     tick: Annotated[str, typer.Option(help="Tick size.")] = "0.01",
     start_price: Annotated[str, typer.Option(help="Opening price of the first instrument.")] = "100",
@@ -50,6 +50,5 @@ def command(
     if json:
         print_json({"output": output, "events": count, "instruments": instruments, "seed": seed, "seconds": seconds})
     else:
-        print(
-            f"{output}: {count:,} events of {instruments:,} instruments, seed {seed}, in {seconds:.1f} s ({count / seconds / 1e6:.1f} M/s)"
-        )
+        rate = count / seconds / 1e6
+        print(f"{output}: {count:,} events of {instruments:,} instruments, seed {seed}, in {seconds:.1f} s ({rate:.1f} M/s)")

@@ -72,7 +72,8 @@ class Summary:
         self.first = low if self.first is None else min(self.first, low)
         self.last = high if self.last is None else max(self.last, high)
         for name in self.backwards:
-            values = events[name][events[name] != 0]
+            column = events[name]
+            values = column[column != 0]
             if len(values):
                 self.backwards[name] += int(np.count_nonzero(np.diff(values) < 0)) + (int(values[0]) < self._latest[name])
                 self._latest[name] = int(values[-1])
@@ -91,7 +92,7 @@ class Summary:
         named: dict[int, dict[str, Any]] = {}
         for number in sorted({*self.instruments, *reader.instruments}):
             known = reader.instruments.get(number)
-            entry = known.to_dict() if known else {"symbol": f"#{number}"}
+            entry: dict[str, Any] = known.to_dict() if known else {"symbol": f"#{number}"}
             entry["events"] = self.instruments[number]
             if number in self.prices:
                 entry["lowest"], entry["highest"] = map(price_text, self.prices[number])
