@@ -20,18 +20,18 @@ The tick is left open: hidden trades lie between ticks, and stocks below a dolla
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from tickdeck.core import FormatError, Instrument, Records, UsageError, empty_events
+from tickdeck.core import EVENT, FormatError, Instrument, Records, UsageError
 from tickdeck.core.instrument import replace_fields
 from tickdeck.core.publishers import PUBLISHERS
 from tickdeck.tape.blocks import Blocks
 from tickdeck.tape.lobster_names import LobsterName, new_york_midnight_ns, parse_name
-from tickdeck.tape.reader import Format, Reader, ReadOptions
+from tickdeck.tape.reader import Format, Reader, ReadOptions, Writer
 from tickdeck.tape.source import Source
 
 _KEPT_TIME_TEXTS = 65_536
@@ -137,7 +137,7 @@ class LobsterReader(Reader):
 
         result = np.zeros(8, np.int64)
         row = 1
-        out = empty_events(max(self.options.chunk, 3))
+        out: Records = np.empty(max(self.options.chunk, 3), EVENT)
         filled = 0
         with self.source.open() as stream:
             blocks = Blocks(stream, self.path, "line")
@@ -155,7 +155,7 @@ class LobsterReader(Reader):
                     filled += int(result[3])
                     if stop == STOP_FULL:
                         yield out[:filled]
-                        out, filled = empty_events(len(out)), 0
+                        out, filled = np.empty(len(out), EVENT), 0
                     elif stop == STOP_BAD:
                         text, consumed = _line(blocks, consumed)
                         self.bad(row, f"expected time,type,id,size,price,direction, found {text[:80]!r}")
@@ -209,9 +209,17 @@ def _detect(source: Source) -> float:
     return 0.7 if looks_like_messages(source.head) else 0.0
 
 
+def _create(path: str | Path, instruments: Mapping[int, Instrument], **options: Any) -> Writer:
+    from tickdeck.tape.lobster_writer import LobsterWriter
+
+    return LobsterWriter(path, instruments, **options)
+
+
 FORMAT = Format(
     name="lobster",
     title="LOBSTER message files (NASDAQ orders of one symbol and day)",
     detect=_detect,
     open=LobsterReader,
+    suffixes=("_message_1.csv", "_message_5.csv", "_message_10.csv", "_message_30.csv", "_message_50.csv"),
+    create=_create,
 )

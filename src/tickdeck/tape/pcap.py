@@ -1,8 +1,8 @@
 """Captures (pcap, pcapng) of NASDAQ ITCH 5.0 over MoldUDP64.
 
 ``ts_recv`` is the capture time and ``sequence`` the MoldUDP64 sequence number. A gap in a session's numbers is counted
-(sequence_gap, missed_messages) and marks every book; packets seen twice (the A and B feeds in one capture) are dropped and counted.
-The day comes from the option `date`, else from the first packet's capture time, else from the file's name.
+(sequence_gap, missed_messages) and marks every book; messages seen twice (the A and B feeds in one capture) are dropped and
+counted. The day comes from the option `date`, else from the first packet's capture time, else from the file's name.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def network_layer(data, at, end, link):
             return np.int64(_NONE), MALFORMED
         ethertype = be16(data, at + np.uint64(12))
         at += np.uint64(14)
-        while ethertype == 0x8100 or ethertype == 0x88A8 or ethertype == 0x9100:  # noqa: SIM109 - a tuple of constants does not fit uint64
+        while ethertype == 0x8100 or ethertype == 0x88A8 or ethertype == 0x9100:
             if at + np.uint64(4) > end:
                 return np.int64(_NONE), MALFORMED
             ethertype = be16(data, at + np.uint64(2))
@@ -93,7 +93,7 @@ def network_layer(data, at, end, link):
     if at >= end:
         return np.int64(_NONE), MALFORMED
     version = np.int64(data[at] >> 4)
-    if version != 4 and version != 6:  # noqa: SIM109
+    if version != 4 and version != 6:
         return np.int64(_NONE), NOT_UDP
     return np.int64(at), version
 
