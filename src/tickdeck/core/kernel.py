@@ -35,7 +35,7 @@ def kernel_sources():
     return sorted(files)
 
 
-def cache_root():
+def cache_root() -> Path:
     """Folder of all compiled kernels: ``TICKDECK_CACHE_DIR``, else the user's cache folder."""
     named = os.environ.get("TICKDECK_CACHE_DIR")
     if named:
