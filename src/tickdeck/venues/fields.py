@@ -75,8 +75,14 @@ def step_places(step: str | int) -> int:
     >>> step_places("0.0010"), step_places("1")
     (3, 0)
     """
-    units(step, 18)
+    if not _NUMBER.fullmatch(str(step)) or "e" in str(step).lower():
+        raise ValueError(f"step {str(step)[:40]!r} is not a decimal number")
     return len(str(step).partition(".")[2].rstrip("0"))
+
+
+def exact_tick(step: str) -> str | None:
+    """A tick as it is, or None when it is 0, unknown or finer than prices are kept."""
+    return step if step and step_places(step) <= 9 and units(step, 9) > 0 else None
 
 
 def integer(value: Any, bits: int = 63) -> int:

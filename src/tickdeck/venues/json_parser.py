@@ -7,16 +7,16 @@ the book that it changes is touched: a malformed one changes nothing but marks t
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import numpy as np
 
-from tickdeck.core import EVENT, UNDEF_PRICE, Action, Flag, Instrument, PrecisionError, Records, RType, Side
+from tickdeck.core import UNDEF_PRICE, Instrument, PrecisionError, Records
 from tickdeck.core.instrument import replace_fields
 from tickdeck.core.publishers import PUBLISHERS
+from tickdeck.venues.event_rows import ADD, ASK, BAD, BID, CLEAR, LAST, MBP, NO_SIDE, SNAPSHOT, TOB, TRADE, EventRows, Group
 from tickdeck.venues.fields import places, symbol, unbounded_price, units
 from tickdeck.venues.levels import Levels
 from tickdeck.venues.parser import Frame, VenueParser
@@ -28,15 +28,7 @@ Change = tuple[bool, int, int, int]
 """A level's new state: bid side?, price, size (0 removes it), number of orders (0 unknown)."""
 
 _JSON = msgspec.json.Decoder(float_hook=str)
-_FLAGS = EVENT.names.index("flags") if EVENT.names else 0
-_RTYPE = int(RType.MBO)
-_TS_IN_DELTA_LIMIT = 2**31
-
-ADD, CANCEL, CLEAR, MODIFY, TRADE, FILL = (
-    int(action) for action in (Action.ADD, Action.CANCEL, Action.CLEAR, Action.MODIFY, Action.TRADE, Action.FILL)
-)
-BID, ASK, NO_SIDE = int(Side.BID), int(Side.ASK), int(Side.NONE)
-LAST, TOB, SNAPSHOT, MBP, BAD = (int(flag) for flag in (Flag.LAST, Flag.TOB, Flag.SNAPSHOT, Flag.MBP, Flag.MAYBE_BAD_BOOK))
+_BAD_SHAPE = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -84,10 +76,9 @@ class JsonParser(VenueParser):
         """Instruments that the venue listed, by symbol."""
         self._ids: dict[str, int] = {}
         self._books: dict[int, Book] = {}
-        self._rows: list[tuple[int, ...]] = []
+        self._rows = EventRows(PUBLISHERS[self.venue])
         self._frame = Frame(b"", 0)
         self._reading: Book | None = None
-        self._publisher = PUBLISHERS[self.venue]
         self._top_publisher = PUBLISHERS[f"{self.venue}.TOP"]
 
     def parse(self, frame: Frame) -> Records:
@@ -96,7 +87,7 @@ class JsonParser(VenueParser):
         try:
             message = self._decode(frame.payload)
             kind = self._http(message) if frame.http else self._message(message)
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        except _BAD_SHAPE as error:
             kind = "malformed"
             self.report.add(kind, f"{type(error).__name__} {str(error)[:80]} in {_excerpt(frame.payload)}")
             if self._reading is not None:
@@ -106,11 +97,11 @@ class JsonParser(VenueParser):
         elif kind == "error":
             self.report.add("venue_error", _excerpt(frame.payload))
         self.report.messages[kind] += 1
-        return np.array(self._rows, EVENT)
+        return self._rows.array()
 
     def _begin(self, frame: Frame) -> None:
         self.expected.clear()
-        self._rows = []
+        self._rows.begin(frame.ts_recv)
         self._frame = frame
         self._reading = None
 
@@ -139,6 +130,18 @@ class JsonParser(VenueParser):
         if known is not None:
             self.instruments[known] = _completed(self.instruments[known], instrument)
 
+    def _list_each(self, items: Iterable[Any], read: Callable[[Any], Instrument | None]) -> str:
+        """Note all instruments of a list; one that cannot be read is counted and does not spoil the others."""
+        for item in items:
+            try:
+                instrument = read(item)
+            except _BAD_SHAPE as error:
+                self.report.add("malformed_instrument", f"{type(error).__name__} {str(error)[:80]} in {str(item)[:120]}")
+                continue
+            if instrument is not None:
+                self._list(instrument)
+        return "instruments"
+
     def _id(self, name: Any) -> int:
         """Id of a symbol, new ones in order of appearance."""
         found = self._ids.get(name) if type(name) is str else None
@@ -162,17 +165,16 @@ class JsonParser(VenueParser):
     def _declared(self, name: str) -> Instrument | None:
         return self.declared.get(name)
 
-    def _book(self, name: Any, channel: str) -> Book | None:
-        """The depth book of a symbol, or None when another channel feeds it."""
+    def _book(self, name: Any, channel: str, snapshot: bool = False) -> Book | None:
+        """The depth book of a symbol, or None when another channel feeds it; a snapshot takes a stale book over."""
         number = self._id(name)
         book = self._books.get(number)
         if book is None:
             book = Book(number, name, self.instruments[number].size_decimals, channel)
-            if self.keeps_levels:
-                book.levels = Levels()
+            book.levels = Levels() if self.keeps_levels else None
             self._books[number] = book
         if book.channel != channel:
-            if not book.stale:
+            if not (book.stale and snapshot):
                 self.report.add("second_depth_channel", f"{name}: {channel} left out, the book is fed by {book.channel}")
                 return None
             book.channel = channel
@@ -223,9 +225,9 @@ class JsonParser(VenueParser):
         if book.levels is not None:
             book.levels.clear()
         changes = [change for change in changes if change[2]]
-        group = (ts, sequence, book.instrument_id, self._delta(sent))
         first = len(self._rows)
-        self._row(group, CLEAR, NO_SIDE, SNAPSHOT | self._bad_flag(book))
+        group = (ts, sequence, book.instrument_id, self._rows.delta(sent))
+        self._rows.add(group, CLEAR, NO_SIDE, SNAPSHOT)
         self._set(book, changes, group, SNAPSHOT | MBP, first)
 
     def _update(self, book: Book, changes: list[Change], ts: int, sequence: int, sent: int = 0) -> None:
@@ -238,28 +240,20 @@ class JsonParser(VenueParser):
         elif book.inexact:
             book.flag_next = True
         book.sequence = sequence
-        self._set(book, changes, (ts, sequence, book.instrument_id, self._delta(sent)), MBP, len(self._rows))
+        group = (ts, sequence, book.instrument_id, self._rows.delta(sent))
+        self._set(book, changes, group, MBP, len(self._rows))
 
-    def _set(self, book: Book, changes: list[Change], group: tuple[int, int, int, int], flags: int, first: int) -> None:
+    def _set(self, book: Book, changes: list[Change], group: Group, flags: int, first: int) -> None:
         """Apply changes to the light book and add them as events of the group that begins with row `first`."""
-        rows = self._rows
-        levels = book.levels
-        if levels is not None:
+        if book.levels is not None:
             for bid, price, size, count in changes:
-                levels.side(bid).set(price, size, count)
+                book.levels.side(bid).set(price, size, count)
             if book.depth:
-                cut = [(bid, price, 0, 0) for bid in (True, False) for price in levels.side(bid).cut(book.depth)]
-                changes = changes + cut if cut else changes
-        ts, sequence, number, delta = group
-        ts_recv, publisher = self._frame.ts_recv, self._publisher
-        for bid, price, size, count in changes:
-            if not -UNDEF_PRICE < price < UNDEF_PRICE:
-                continue
-            action, side = ADD if size else CANCEL, BID if bid else ASK
-            rows.append((ts, ts_recv, count, price, size, sequence, number, delta, publisher, action, side, flags, 0, _RTYPE, 0))
-        if len(rows) > first:
-            self._flag(first, self._bad_flag(book))
-            self._flag(len(rows) - 1, LAST)
+                sides = ((True, book.levels.bids), (False, book.levels.asks))
+                changes = changes + [(bid, price, 0, 0) for bid, side in sides for price in side.cut(book.depth)]
+        self._rows.set_levels(group, changes, flags)
+        if len(self._rows) > first:
+            self._rows.finish_group(first, self._bad_flag(book))
 
     def _gap(self, book: Book, kind: str, text: str) -> None:
         """The book has missed something: count it, and mark the next record and the book."""
@@ -277,9 +271,15 @@ class JsonParser(VenueParser):
             self.report.checksums_wrong += 1
             self._gap(book, "checksum_mismatch", f"{found} computed, {stated} stated")
             if first < len(self._rows):
-                self._flag(first, self._bad_flag(book))
+                self._rows.flag(first, self._bad_flag(book))
 
-    # rows
+    def _bad_flag(self, book: Book) -> int:
+        """The flag that the next record of a book carries after a gap, once."""
+        flag = BAD if book.flag_next else 0
+        book.flag_next = False
+        return flag
+
+    # trades and the top of the book
 
     def _trade(
         self, name: Any, price: Any, size: Any, side: int, ts: int, sequence: int = 0, flags: int = 0, sent: int = 0
@@ -293,64 +293,29 @@ class JsonParser(VenueParser):
             return
         if amounts[1] < 0:
             raise ValueError(f"size {size} is below 0")
-        self._row((ts, sequence, number, self._delta(sent)), TRADE, side, flags | LAST, *amounts)
+        self._rows.add((ts, sequence, number, self._rows.delta(sent)), TRADE, side, flags | LAST, *amounts)
 
     def _top(
         self, name: Any, bid: Sequence[Any] | None, ask: Sequence[Any] | None, ts: int, sequence: int = 0, sent: int = 0
     ) -> None:
         """Replace the top of the book: (price, size) text of each side; an empty price or size 0 empties it, None leaves it."""
-        number = self._id(name)
+        number, first = self._id(name), len(self._rows)
         decimals = self.instruments[number].size_decimals
-        found: list[tuple[int, int, int]] = []
+        group = (ts, sequence, number, self._rows.delta(sent))
         for side, level in ((BID, bid), (ASK, ask)):
             if level is None:
                 continue
+            empty = level[0] in ("", None) or level[1] in ("", None)
             try:
-                empty = level[0] in ("", None) or level[1] in ("", None)
                 size = 0 if empty else units(level[1], decimals)
-                found.append((side, units(level[0], 9), size) if size else (side, UNDEF_PRICE, 0))
+                price = units(level[0], 9) if size else UNDEF_PRICE
             except PrecisionError as error:
                 self.report.add("inexact", f"{name}: {error}")
-        group = (ts, sequence, number, self._delta(sent))
-        for i, (side, price, size) in enumerate(found):
-            flags = TOB | LAST if i == len(found) - 1 else TOB
-            self._row(group, ADD, side, flags, price, size, publisher=self._top_publisher)
-
-    def _row(
-        self,
-        group: tuple[int, int, int, int],
-        action: int,
-        side: int,
-        flags: int,
-        price: int = UNDEF_PRICE,
-        size: int = 0,
-        order_id: int = 0,
-        publisher: int = 0,
-    ) -> None:
-        """Add one event; `group` is (ts_event, sequence, instrument id, ts_in_delta)."""
-        ts, sequence, number, delta = group
-        self._rows.append(
-            (
-                *(ts, self._frame.ts_recv, order_id, price, size, sequence, number, delta),
-                *(publisher or self._publisher, action, side, flags, 0, _RTYPE, 0),
-            )
-        )
-
-    def _flag(self, index: int, flags: int) -> None:
-        row = self._rows[index]
-        if flags & ~row[_FLAGS]:
-            self._rows[index] = (*row[:_FLAGS], row[_FLAGS] | flags, *row[_FLAGS + 1 :])
-
-    def _bad_flag(self, book: Book) -> int:
-        """The flag that the next record of a book carries after a gap, once."""
-        flag = BAD if book.flag_next else 0
-        book.flag_next = False
-        return flag
-
-    def _delta(self, sent: int) -> int:
-        """ns from the venue's sending time to the receipt; 0 where unknown or beyond 32 bits."""
-        delta = self._frame.ts_recv - sent if sent and self._frame.ts_recv else 0
-        return delta if -_TS_IN_DELTA_LIMIT < delta < _TS_IN_DELTA_LIMIT else 0
+                continue
+            if size < 0:
+                raise ValueError(f"size {level[1]} is below 0")
+            self._rows.add(group, ADD, side, TOB, price, size, publisher=self._top_publisher)
+        self._rows.finish_group(first, 0)
 
 
 def _completed(instrument: Instrument, other: Instrument) -> Instrument:

@@ -12,8 +12,9 @@ from typing import Any
 from tickdeck.core import Instrument, Records
 from tickdeck.core.instrument import replace_fields
 from tickdeck.venues.checksums import KRAKEN_LEVELS, kraken_checksum
-from tickdeck.venues.fields import integer, places, rfc3339, seconds, step_places, symbol
-from tickdeck.venues.json_parser import ASK, BID, SNAPSHOT, Book, JsonParser
+from tickdeck.venues.event_rows import ASK, BID, SNAPSHOT
+from tickdeck.venues.fields import exact_tick, integer, places, rfc3339, seconds, symbol
+from tickdeck.venues.json_parser import Book, JsonParser
 
 DEPTHS = (10, 25, 100, 500, 1000)
 """Depths that a book can be subscribed to."""
@@ -86,7 +87,7 @@ class KrakenParser(JsonParser):
         return "candle" if kind == "ohlc" else "unhandled"
 
     def _v1_book(self, parts: list[Any], name: str, pair: str) -> str:
-        book = self._book(pair, name)
+        book = self._book(pair, name, snapshot=any(key in part for part in parts for key in ("as", "bs")))
         if book is None:
             return "depth"
         book.depth = integer(name.partition("-")[2] or "10")
@@ -124,8 +125,7 @@ class KrakenParser(JsonParser):
             return "private"
         data, snapshot = message.get("data"), message.get("type") == "snapshot"
         if channel == "instrument":
-            self._pairs(data["pairs"] if isinstance(data, dict) else data[0]["pairs"])  # type: ignore[index]
-            return "instruments"
+            return self._list_each(data["pairs"], self._v2_pair)  # type: ignore[index]
         if channel not in ("book", "trade", "ticker") or not isinstance(data, list):
             return "unhandled"
         for item in data:
@@ -143,7 +143,7 @@ class KrakenParser(JsonParser):
 
     def _v2_book(self, item: dict[str, Any], snapshot: bool) -> None:
         name = item["symbol"]
-        book = self._book(name, "book")
+        book = self._book(name, "book", snapshot)
         if book is None:
             return
         sides = {key: [(level["price"], level["qty"]) for level in item.get(key, ())] for key in ("bids", "asks")}
@@ -203,33 +203,27 @@ class KrakenParser(JsonParser):
             return "error"
         result = message["result"]
         if isinstance(result, dict) and any(isinstance(item, dict) and "wsname" in item for item in result.values()):
-            for item in result.values():
-                if "wsname" in item:
-                    self._pair(item["wsname"], item["pair_decimals"], item["lot_decimals"], item.get("tick_size"))
-            return "instruments"
+            return self._list_each((item for item in result.values() if "wsname" in item), self._v1_pair)
         name = self._frame.url.partition("?")[0].rstrip("/").rpartition("/")[2]
         return f"rest_{name.lower()}" if name in _REST else "unhandled"
 
-    def _pairs(self, pairs: list[dict[str, Any]]) -> None:
-        for item in pairs:
-            price_places = item.get("price_precision", places(item.get("price_increment")))
-            size_places = item.get("qty_precision", places(item.get("qty_increment")))
-            self._pair(item["symbol"], price_places, size_places, item.get("price_increment"))
+    def _v1_pair(self, item: dict[str, Any]) -> Instrument:
+        return self._pair(item["wsname"], item["pair_decimals"], item["lot_decimals"], item.get("tick_size"))
 
-    def _pair(self, name: Any, price_places: Any, size_places: Any, tick: Any) -> None:
+    def _v2_pair(self, item: dict[str, Any]) -> Instrument:
+        tick, lot = item["price_increment"], item["qty_increment"]
+        price_places, size_places = item.get("price_precision", places(tick)), item.get("qty_precision", places(lot))
+        return self._pair(item["symbol"], price_places, size_places, tick)
+
+    def _pair(self, name: Any, price_places: Any, size_places: Any, tick: Any) -> Instrument:
         price_places, size_places = integer(price_places, 4), integer(size_places, 4)
-        if not tick and price_places <= 9:
-            tick = f"{10**-price_places:.{price_places}f}"
-        if tick and step_places(str(tick)) > 9:
-            tick = None
-        self._list(
-            Instrument(
-                symbol(name),
-                str(tick) if tick else None,
-                size_places,
-                venue=self.venue,
-                currency=name.rpartition("/")[2] or "USD",
-                price_decimals=price_places,
-                extra={"size_places": size_places},
-            )
+        tick = str(tick) if tick else f"{10**-price_places:.{price_places}f}"
+        return Instrument(
+            symbol(name),
+            exact_tick(tick),
+            size_places,
+            venue=self.venue,
+            currency=name.rpartition("/")[2] or "USD",
+            price_decimals=price_places,
+            extra={"size_places": size_places},
         )

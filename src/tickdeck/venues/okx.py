@@ -13,8 +13,9 @@ from typing import Any
 from tickdeck.core import Instrument, Records
 from tickdeck.core.instrument import replace_fields
 from tickdeck.venues.checksums import OKX_LEVELS, okx_checksum
-from tickdeck.venues.fields import integer, millis, step_places, symbol, units
-from tickdeck.venues.json_parser import ASK, BID, Book, JsonParser
+from tickdeck.venues.event_rows import ASK, BID
+from tickdeck.venues.fields import exact_tick, integer, millis, step_places, symbol, units
+from tickdeck.venues.json_parser import Book, JsonParser
 
 _SIDES = {"buy": BID, "sell": ASK}
 _BOOKS = ("books", "books-l2-tbt", "books50-l2-tbt", "books-rpi", "books-elp")
@@ -92,8 +93,7 @@ class OkxParser(JsonParser):
                 self._top(item["instId"], bid, ask, millis(item["ts"]))
             return "ticker"
         if channel == "instruments":
-            self._instruments(data)
-            return "instruments"
+            return self._list_each(data, self._instrument)
         if "candle" in channel:
             return "candle"
         return _OTHERS.get(channel, "unhandled")
@@ -115,7 +115,7 @@ class OkxParser(JsonParser):
         self._trade(item["instId"], item["px"], item["sz"], _SIDES[item["side"]], millis(item["ts"]), sequence)
 
     def _depth(self, name: Any, channel: str, item: dict[str, Any], snapshot: bool) -> None:
-        book = self._book(name, channel)
+        book = self._book(name, channel, snapshot)
         if book is None:
             return
         changes = [
@@ -156,25 +156,20 @@ class OkxParser(JsonParser):
         name = self._frame.url.partition("?")[0].rstrip("/").rpartition("/")[2]
         data = message["data"]
         if name == "instruments" or (data and isinstance(data[0], dict) and "tickSz" in data[0]):
-            self._instruments(data)
-            return "instruments"
+            return self._list_each(data, self._instrument)
         return _REST.get(name, "unhandled")
 
-    def _instruments(self, data: list[dict[str, Any]]) -> None:
-        for item in data:
-            tick, lot = item["tickSz"], item["lotSz"]
-            if not lot:
-                continue
-            size_decimals, price_decimals = step_places(lot), step_places(tick) if tick else None
-            self._list(
-                Instrument(
-                    symbol(item["instId"]),
-                    tick if tick and step_places(tick) <= 9 else None,
-                    size_decimals,
-                    venue=self.venue,
-                    currency=item.get("quoteCcy") or item.get("settleCcy") or "USD",
-                    price_decimals=price_decimals,
-                    lot_size=lot,
-                    extra={"type": item.get("instType", "")},
-                )
-            )
+    def _instrument(self, item: dict[str, Any]) -> Instrument | None:
+        tick, lot = item["tickSz"], item["lotSz"]
+        if not lot:
+            return None
+        return Instrument(
+            symbol(item["instId"]),
+            exact_tick(tick),
+            step_places(lot),
+            venue=self.venue,
+            currency=item.get("quoteCcy") or item.get("settleCcy") or "USD",
+            price_decimals=step_places(tick) if tick else None,
+            lot_size=lot,
+            extra={"type": item.get("instType", "")},
+        )
