@@ -31,7 +31,7 @@ _MBO = 0xA0
 _UNDEF_PRICE = 2**63 - 1
 _MAX_PRICE = 92_233_720_368_547  # in 1e-4; times 100,000 stays below 2^63
 _MAX_SECONDS = 172_800
-_BEFORE_OVERFLOW = 922_337_203_685_477_579  # (2^63 - 1 - 9) // 10
+_BEFORE_OVERFLOW = 922_337_203_685_477_580  # (2^63 - 1) // 10; the last digit may then be 7
 _EMPTY_LEVEL = 9_999_999_999
 
 
@@ -56,7 +56,7 @@ def read_integer(data, at, end):
         digit = np.int64(data[at]) - _ZERO
         if digit < 0 or digit > 9:
             break
-        if value > _BEFORE_OVERFLOW:
+        if value > _BEFORE_OVERFLOW or (value == _BEFORE_OVERFLOW and digit > 7):
             return np.int64(0), np.int64(-1)
         value = value * 10 + digit
         at += 1
