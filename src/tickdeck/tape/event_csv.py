@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickdeck.core import FormatError, Records
+from tickdeck.tape import event_layout as k
 from tickdeck.tape.blocks import Blocks
 from tickdeck.tape.event_schema import FIELDS, RowError, columns_of
 from tickdeck.tape.event_text import TextReader
-from tickdeck.tape.kernels import event_fields as k
-from tickdeck.tape.kernels.event_csv import read_rows, survey_rows
-from tickdeck.tape.reader import Format
+from tickdeck.tape.reader import Format, ReadOptions
 from tickdeck.tape.source import Source
 from tickdeck.tape.text_writer import TextWriter
 
@@ -82,6 +81,12 @@ class EventCsvReader(TextReader):
 
     format = "csv"
 
+    def __init__(self, source: Source, options: ReadOptions, default_symbol: str = "") -> None:
+        super().__init__(source, options, default_symbol)
+        from tickdeck.tape.kernels.event_csv import read_rows, survey_rows
+
+        self._read_rows, self._survey_rows = read_rows, survey_rows
+
     def _begin(self, blocks: Blocks) -> tuple[list[str] | None, int, int]:
         head = blocks.data[: blocks.end].tobytes()
         names, self._delimiter, consumed, lines = header_of(head)
@@ -99,14 +104,14 @@ class EventCsvReader(TextReader):
 
     def _scan(self, blocks: Blocks, events: Records) -> int:
         table = self._table
-        stop: int = read_rows(
+        stop: int = self._read_rows(
             *(blocks.data, blocks.end, self._columns, self._config, table.slots, table.blob),
             *(self._starts, self._stops, self._state, events),
         )
         return stop
 
     def _survey(self, blocks: Blocks) -> None:
-        survey_rows(blocks.data, blocks.end, self._columns, self._config, self._starts, self._stops, self._state)
+        self._survey_rows(blocks.data, blocks.end, self._columns, self._config, self._starts, self._stops, self._state)
 
     def _cells(self, row: bytes) -> list[str]:
         cells = split_row(row.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r"), self._delimiter)

@@ -3,20 +3,23 @@
 One row is one event. The rules, for CSV, JSON lines and frames alike:
 
 - ``type`` says what the row is (:data:`TYPES`): ``order`` adds an order (A), ``cancel`` takes `qty` off one (C; without `qty` it
-  removes the order, which is M with size 0), ``modify`` replaces price and size (M), ``trade`` is an aggressor's trade (T), ``fill`` a
-  resting order's (F), ``quote`` sets a whole price level (A, MBP flag; `qty` 0 removes it; `order_id` may hold the number of orders),
-  ``bbo`` replaces one side by one level (A, TOB flag; an empty price or `qty` 0 empties the side; its publisher id is one above the
-  depth's), ``clear`` empties the book (R), ``status`` is a trading status (N; its code or name stands in `order_id`).
+  removes the order, which is M with size 0), ``modify`` replaces price and size (M), ``trade`` is an aggressor's trade (T),
+  ``fill`` a resting order's (F), ``quote`` sets a whole price level (A, MBP flag; `qty` 0 removes it; `order_id` may hold the
+  number of orders), ``bbo`` replaces one side by one level (A, TOB flag; an empty price or `qty` 0 empties the side; its
+  publisher id is one above the depth's), ``clear`` empties the book (R), ``status`` is a trading status (N; its code or name
+  stands in `order_id`).
 - ``order_id`` of a trade is its `trade_id`. Other types take `order_id` and fall back to `trade_id`. Ids that are no plain number
   (UUIDs, hex, leading zeros, beyond 64 bits) become their 64-bit FNV-1a hash.
-- Without a ``sequence`` column the sequence is the row's line, so rows with equal times stay groups of their own. Without ``flags`` every
-  row is a group (LAST). Without ``action`` it follows from the type; with it, type may be missing and no cell is compulsory but the time.
-- Prices and quantities are decimals, never floats; an empty price is none. Times are told by their magnitude (below 10^8: ns as they
-  stand) or ISO 8601.
+- Without a ``sequence`` column the sequence is the row's line, so rows with equal times stay groups of their own. Without
+  ``flags`` every row is a group (LAST). Without ``action`` it follows from the type; with it, type may be missing and no cell
+  is compulsory but the time.
+- Prices and quantities are decimals, never floats; an empty price is none. Times are told by their magnitude (below 10^8: ns as
+  they stand) or ISO 8601.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -111,9 +114,28 @@ SIDES = {
 TIME_DIGITS = {"ns": 0, "us": 3, "ms": 6, "s": 9, "iso": -1}
 """Time unit -> decimals that turn it into ns; -1: ISO 8601 text."""
 
+SHOWN = 80
+"""Most characters of a row or cell in a message."""
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+
 
 class RowError(TickdeckError, ValueError):
     """What is wrong with one row; the reader adds where."""
+
+
+def bounded(text: str, name: str, low: int, high: int) -> int:
+    """A whole number in [low, high].
+
+    Raises
+    ------
+    RowError
+        It is none.
+    """
+    if not _INTEGER.fullmatch(text) or len(text) > SHOWN:
+        raise RowError(f"{name} {text[:SHOWN]!r} is not a whole number")
+    if not low <= int(text) <= high:
+        raise RowError(f"{name} {text} is not between {low} and {high}")
+    return int(text)
 
 
 def packed(word: str) -> int:
@@ -182,9 +204,9 @@ def columns_of(names: Sequence[str], mapping: Mapping[str, str] | None, typed: b
             f"such as columns={{{one!r}: 'name'}} or --column {one}=name",
             path=path,
         )
-    for field in fields:
-        if field is not None and fields.count(field) > 1:
-            raise FormatError(f"two columns are called {wanted[field]}; map the one to read with columns", path=path)
+    for known in fields:
+        if known is not None and fields.count(known) > 1:
+            raise FormatError(f"two columns are called {wanted[known]}; map the one to read with columns", path=path)
     return [FIELDS.index(field) if field is not None else len(FIELDS) for field in fields]
 
 

@@ -13,8 +13,8 @@ import zstandard
 from numpy.typing import NDArray
 
 from tickdeck.core import Instrument, Records
+from tickdeck.tape import event_layout as w
 from tickdeck.tape.event_schema import BASIC, FIELDS, TYPES, time_digits
-from tickdeck.tape.kernels import event_write as w
 from tickdeck.tape.reader import Writer
 
 _BLOCK_BYTES = 1 << 20
@@ -43,6 +43,9 @@ class TextWriter(Writer):
 
     def __init__(self, path: str | Path, instruments: Mapping[int, Instrument], *, full: bool = True) -> None:
         super().__init__(path, instruments)
+        from tickdeck.tape.kernels.event_write import write_rows
+
+        self._write_rows = write_rows
         self.fields = FIELDS if full else BASIC
         self._columns = np.array([FIELDS.index(name) for name in self.fields], np.int64)
         self._config = np.zeros(w.W_COUNT, np.int64)
@@ -83,7 +86,7 @@ class TextWriter(Writer):
         result = np.zeros(2, np.int64)
         start = 0
         while start < len(events):
-            code = w.write_rows(
+            code = self._write_rows(
                 *(events, start, places, self._decimals, self._columns, self._blob, self._pieces),
                 *(self._config, self._out, result),
             )

@@ -1,14 +1,14 @@
 """Compiled loop over the bytes of event CSV.
 
-The buffer holds whole lines and perhaps the start of one. ``columns`` gives for each of the file's columns the index of its field; those
-of others point behind the last field. A row that is not plain stops the loop with its bytes marked, so that Python decides about it
-and resumes: rows are met in the order of the file whichever parser takes them.
+The buffer holds whole lines and perhaps the start of one. ``columns`` gives for each of the file's columns the index of its
+field; those of others point behind the last field. A row that is not plain stops the loop with its bytes marked, so that Python
+decides about it and resumes: rows are met in the order of the file whichever parser takes them.
 """
 
 import numpy as np
 
 from tickdeck.core.kernel import kernel
-from tickdeck.tape.kernels.event_fields import (
+from tickdeck.tape.event_layout import (
     C_DELIMITER,
     C_FINAL,
     DATA,
@@ -17,7 +17,6 @@ from tickdeck.tape.kernels.event_fields import (
     FULL,
     KEY,
     ODD,
-    POINT,
     S_FILLED,
     S_LINE,
     S_LINES,
@@ -30,6 +29,11 @@ from tickdeck.tape.kernels.event_fields import (
     S_TIME_STOP,
     U_ODD,
     U_SKIP,
+)
+from tickdeck.tape.kernels.event_cells import (
+    POINT,
+)
+from tickdeck.tape.kernels.event_row import (
     find_slot,
     make_event,
 )

@@ -1,19 +1,21 @@
 """Compiled loop that writes events as rows of text, for CSV and JSON lines.
 
-A row is its cells in the order of ``fields``, each as its head (``,`` or ``,"price":"``), the value and its tail (nothing or ``"``), then
-the row's end. Heads, tails, symbols and type names stand in ``blob``; ``pieces`` holds where each begins and ends.
+A row is its cells in the order of ``fields``, each as its head (``,`` or ``,"price":"``), the value and its tail (nothing or
+``"``), then the row's end. Heads, tails, symbols and type names stand in ``blob``; ``pieces`` holds where each begins and ends.
 """
 
 import numpy as np
 
 from tickdeck.core.kernel import kernel
-from tickdeck.tape.kernels.event_fields import (
-    ACTION_TYPES,
+from tickdeck.tape.event_layout import (
+    BAD_ACTION,
+    BAD_AMOUNT,
+    BAD_RESERVED,
+    BAD_SIDE,
     F_ACTION,
     F_CHANNEL,
     F_DECIMALS,
     F_DELTA,
-    F_FLAGS,
     F_INSTRUMENT,
     F_ORDER_ID,
     F_PRICE,
@@ -27,21 +29,24 @@ from tickdeck.tape.kernels.event_fields import (
     F_TIME,
     F_TRADE_ID,
     F_TYPE,
+    NO_ROOM,
+    W_ISO,
+    W_OMIT,
+    W_ROOM,
+    WROTE,
+)
+from tickdeck.tape.kernels.event_cells import (
     MOST,
     POWERS,
     U0,
     U9,
     U10,
     U48,
+)
+from tickdeck.tape.kernels.event_row import (
+    ACTION_TYPES,
     UNDEF,
 )
-
-W_ISO = 0  # times are ISO 8601 text, else ns
-W_OMIT = 1  # cells without a value are left out with their head
-W_ROOM = 2  # most bytes of one row
-W_COUNT = 3
-
-WROTE, BAD_ACTION, BAD_SIDE, BAD_RESERVED, BAD_AMOUNT, NO_ROOM = 0, 1, 2, 3, 4, 5
 
 TRADE, ADD, CANCEL, MODIFY = 84, 65, 67, 77
 BID, ASK, NONE = 66, 65, 78
@@ -235,9 +240,9 @@ def put_cell(out, at, field, event, instrument, decimals, blob, pieces, symbols,
 def write_rows(events, start, instruments, decimals, fields, blob, pieces, config, out, result):
     """Write rows from ``events[start]`` on.
 
-    ``instruments``: each event's place among the symbols; ``decimals``: size decimals by that place. ``pieces``: the heads, the tails,
-    the row's end, the names of the types, then the symbols. ``result``: 0 bytes written, 1 events written. Returns WROTE, NO_ROOM
-    or what text cannot hold of the event at ``start + result[1]``.
+    ``instruments``: each event's place among the symbols; ``decimals``: size decimals by that place. ``pieces``: the heads, the
+    tails, the row's end, the names of the types, then the symbols. ``result``: 0 bytes written, 1 events written. Returns
+    WROTE, NO_ROOM or what text cannot hold of the event at ``start + result[1]``.
     """
     count = len(fields)
     ending, types = 2 * count, 2 * count + 1
