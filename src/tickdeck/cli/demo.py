@@ -1,0 +1,142 @@
+"""`tickdeck demo`: the main job from end to end."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tickdeck.cli.common import progress
+from tickdeck.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from tickdeck.book import OrderBook
+    from tickdeck.core import Instrument, Records
+
+REPLAYS = 5
+LEVELS = 10
+
+
+def command(
+    folder: Annotated[Path, typer.Option("-o", "--output", help="Folder for the session and its picture.")] = Path("demo"),
+    events: Annotated[int, typer.Option(min=10_000, help="Events to simulate.")] = 2_500_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same session.")] = 7,
+) -> int:
+    """Simulate a trading session, write it, replay it at full speed, check the book against a slow rebuild, and picture it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UsageError(f"{folder}: is a file; choose another folder with --output") from None
+    tape = folder / "session.npy"
+    instrument = _simulate(tape, events, seed)
+    recorded = _load(tape)
+    book = _replay(recorded, instrument)
+    equal = _verify(book, recorded)
+    _picture(tape, folder / "book.png")
+    _print_ladder(book)
+    return 0 if equal else 1
+
+
+def _say(step: str, text: str) -> None:
+    print(f"{step:<10}{text}", flush=True)
+
+
+def _simulate(tape: Path, events: int, seed: int) -> Instrument:
+    from tickdeck.simulation import simulate
+    from tickdeck.tape import write
+
+    market = simulate(events=events, seed=seed)
+    begun = time.perf_counter()
+    with progress("simulating", market.total) as advance:
+        count = write(tape, advance.through(market), market.instruments, format="npy")
+    _say("simulate", f"{count:,} events, seed {seed}, written to {tape} in {time.perf_counter() - begun:.1f} s")
+    return market.instruments[1]
+
+
+def _load(tape: Path) -> Records:
+    """The session in memory."""
+    import numpy as np
+
+    from tickdeck.tape import read
+
+    with read(tape, format="npy") as reader:
+        return np.concatenate(list(reader))
+
+
+def _replay(recorded: Records, instrument: Instrument) -> OrderBook:
+    """The book at the end; the rate is the median of some replays, the first of which also warms the caches."""
+    import numpy as np
+
+    from tickdeck.book import OrderBook
+    from tickdeck.core import BBO
+
+    best = np.zeros(len(recorded), BBO)
+    times = []
+    for _ in range(1 + REPLAYS):
+        book = OrderBook(instrument)
+        begun = time.perf_counter()
+        book.apply(recorded, bbo=best)
+        times.append(time.perf_counter() - begun)
+    seconds = sorted(times[1:])[REPLAYS // 2]
+    rate = len(recorded) / seconds / 1e6
+    _say(
+        "replay",
+        f"{rate:.1f} M events/s, best bid and ask after every event ({len(recorded):,} events in {seconds * 1e3:.0f} ms)",
+    )
+    return book
+
+
+def _verify(book: OrderBook, recorded: Records) -> bool:
+    """Whether a rebuild in plain Python ends with the same orders, sizes and queues."""
+    from tickdeck.cli.plain_book import PlainBook
+
+    begun = time.perf_counter()
+    plain = PlainBook()
+    with progress("rebuilding in plain Python", len(recorded)) as advance:
+        for first in range(0, len(recorded), 100_000):
+            part = recorded[first : first + 100_000]
+            plain.apply(part)
+            advance(len(part))
+    seconds = time.perf_counter() - begun
+    orders = levels = 0
+    for side in "BA":
+        rebuilt = book.orders(side)
+        expected = [(price, *order) for price, queue in plain.queues(side) for order in queue]
+        found = list(zip(rebuilt["price"].tolist(), rebuilt["order_id"].tolist(), rebuilt["size"].tolist()))
+        if found != expected:
+            at = next((i for i, pair in enumerate(zip(found, expected)) if pair[0] != pair[1]), min(len(found), len(expected)))
+            _say(
+                "verify",
+                f"WRONG: side {side}, order {at + 1} from the best: {found[at : at + 1]}, plain Python has {expected[at : at + 1]}",
+            )
+            return False
+        orders, levels = orders + len(found), levels + len(plain.levels[side])
+    _say("verify", f"equal: {orders:,} orders on {levels:,} levels, queue by queue, rebuilt in plain Python in {seconds:.1f} s")
+    return True
+
+
+def _picture(tape: Path, output: Path) -> None:
+    from tickdeck.plotting import heatmap
+
+    begun = time.perf_counter()
+    heatmap(tape, output)
+    _say("picture", f"{output}, the book over time, in {time.perf_counter() - begun:.1f} s")
+
+
+def _print_ladder(book: OrderBook) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from tickdeck.core import price_text
+
+    bids, asks = book.depth(LEVELS)
+    table = Table(title=f"{book.instrument.symbol} at the close", box=None, title_justify="left")
+    for name, style in (("orders", "dim"), ("bid size", "green"), ("price", "bold"), ("ask size", "red"), ("orders", "dim")):
+        table.add_column(name, justify="right", style=style)
+    for level in asks[::-1]:
+        table.add_row("", "", price_text(int(level["price"]), 2), f"{level['size']:,}", str(level["count"]))
+    for level in bids:
+        table.add_row(str(level["count"]), f"{level['size']:,}", price_text(int(level["price"]), 2), "", "")
+    Console(highlight=False).print(table)
