@@ -34,8 +34,8 @@ def command(
     recorded = _load(tape)
     book = _replay(recorded, instrument)
     equal = _verify(book, recorded)
-    _picture(tape, folder / "book.png")
     _print_ladder(book)
+    _picture(tape, folder / "book.png")
     return 0 if equal else 1
 
 
@@ -81,10 +81,8 @@ def _replay(recorded: Records, instrument: Instrument) -> OrderBook:
         times.append(time.perf_counter() - begun)
     seconds = sorted(times[1:])[REPLAYS // 2]
     rate = len(recorded) / seconds / 1e6
-    _say(
-        "replay",
-        f"{rate:.1f} M events/s, best bid and ask after every event ({len(recorded):,} events in {seconds * 1e3:.0f} ms)",
-    )
+    text = f"{rate:.1f} M events/s, best bid and ask after every event"
+    _say("replay", f"{text} ({len(recorded):,} events in {seconds * 1e3:.0f} ms, median of {REPLAYS})")
     return book
 
 
@@ -106,11 +104,8 @@ def _verify(book: OrderBook, recorded: Records) -> bool:
         expected = [(price, *order) for price, queue in plain.queues(side) for order in queue]
         found = list(zip(rebuilt["price"].tolist(), rebuilt["order_id"].tolist(), rebuilt["size"].tolist()))
         if found != expected:
-            at = next((i for i, pair in enumerate(zip(found, expected)) if pair[0] != pair[1]), min(len(found), len(expected)))
-            _say(
-                "verify",
-                f"WRONG: side {side}, order {at + 1} from the best: {found[at : at + 1]}, plain Python has {expected[at : at + 1]}",
-            )
+            at = next((i for i, (a, b) in enumerate(zip(found, expected)) if a != b), min(len(found), len(expected)))
+            _say("verify", f"WRONG: side {side}, order {at + 1} is {found[at : at + 1]}, in plain Python {expected[at : at + 1]}")
             return False
         orders, levels = orders + len(found), levels + len(plain.levels[side])
     _say("verify", f"equal: {orders:,} orders on {levels:,} levels, queue by queue, rebuilt in plain Python in {seconds:.1f} s")
