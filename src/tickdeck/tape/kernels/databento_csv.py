@@ -8,7 +8,7 @@ of columns, where the row has too many or too few) and ``S_NEXT`` at the next ro
 import numpy as np
 
 from tickdeck.core.kernel import kernel
-from tickdeck.tape.kernels.event_fields import integer, iso_time, number, scaled, unsigned
+from tickdeck.tape.kernels.event_cells import integer, iso_time, number, scaled, unsigned
 
 (K_SKIP, K_UNSIGNED, K_SIGNED, K_PRICE, K_FIXED_PRICE, K_TIME, K_CODE, K_TEXT, K_RTYPE, K_INSTRUMENT, K_SYMBOL) = range(11)
 
