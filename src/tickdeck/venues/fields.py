@@ -75,9 +75,10 @@ def step_places(step: str | int) -> int:
     >>> step_places("0.0010"), step_places("1")
     (3, 0)
     """
-    if not _NUMBER.fullmatch(str(step)) or "e" in str(step).lower():
+    if not _NUMBER.fullmatch(str(step)) or len(str(step)) > 100:
         raise ValueError(f"step {str(step)[:40]!r} is not a decimal number")
-    return len(str(step).partition(".")[2].rstrip("0"))
+    exponent = Decimal(step).normalize().as_tuple().exponent
+    return max(0, -int(exponent))
 
 
 def exact_tick(step: str) -> str | None:

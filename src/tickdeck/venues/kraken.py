@@ -13,7 +13,7 @@ from tickdeck.core import Instrument, Records
 from tickdeck.core.instrument import replace_fields
 from tickdeck.venues.checksums import KRAKEN_LEVELS, kraken_checksum
 from tickdeck.venues.event_rows import ASK, BID, SNAPSHOT
-from tickdeck.venues.fields import exact_tick, integer, places, rfc3339, seconds, symbol
+from tickdeck.venues.fields import exact_tick, integer, rfc3339, seconds, step_places, symbol
 from tickdeck.venues.json_parser import Book, JsonParser
 
 DEPTHS = (10, 25, 100, 500, 1000)
@@ -212,7 +212,7 @@ class KrakenParser(JsonParser):
 
     def _v2_pair(self, item: dict[str, Any]) -> Instrument:
         tick, lot = item["price_increment"], item["qty_increment"]
-        price_places, size_places = item.get("price_precision", places(tick)), item.get("qty_precision", places(lot))
+        price_places, size_places = item.get("price_precision", step_places(tick)), item.get("qty_precision", step_places(lot))
         return self._pair(item["symbol"], price_places, size_places, tick)
 
     def _pair(self, name: Any, price_places: Any, size_places: Any, tick: Any) -> Instrument:
