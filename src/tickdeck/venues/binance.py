@@ -130,6 +130,8 @@ class BinanceParser(JoiningParser):
             ``kinds[0]`` counts the lines.
         """
         kinds[:] = 0
+        data = data.view()
+        data.setflags(write=False)  # like the bytes of a frame: compiled once
         at, count, code = kernels.parse_lines(
             data, at, end, self._table, self._scan, out, count, kinds, self.futures, self._rows.publisher
         )

@@ -111,13 +111,16 @@ _FUTURES_TRADE = _COMMON_TRADE | _HAS_TRADE | _HAS_TYPE
 _FUTURES_AGGREGATE = _COMMON_TRADE | _HAS_A_ID | _HAS_FROM | _HAS_TO
 _SPOT_AGGREGATE = _FUTURES_AGGREGATE | _HAS_BEST
 
-_QUOTE, _COLON, _COMMA = ord('"'), ord(":"), ord(",")
-_BRACE, _END_BRACE, _BRACKET = ord("{"), ord("}"), ord("[")
-_SPACE, _NEWLINE, _RETURN = ord(" "), ord("\n"), ord("\r")
-_ZERO, _NINE = ord("0"), ord("9")
+# Typed constants: a plain integer would make Numba compile a copy of each callee for each value.
+_QUOTE, _COLON, _COMMA = np.uint8(ord('"')), np.uint8(ord(":")), np.uint8(ord(","))
+_BRACE, _END_BRACE, _BRACKET = np.uint8(ord("{")), np.uint8(ord("}")), np.uint8(ord("["))
+_SPACE, _NEWLINE, _RETURN = np.uint8(ord(" ")), np.uint8(ord("\n")), np.uint8(ord("\r"))
+_ZERO, _NINE = np.uint8(ord("0")), np.uint8(ord("9"))
+_START = np.int64(0)
+_PRICE_DECIMALS, _SIZE_DECIMALS = np.int64(9), np.int64(8)
 
-_A, _B, _C, _T = ord("A"), ord("B"), ord("C"), ord("T")
-_LAST, _TOB, _MBP, _AGGREGATED = 128, 64, 16, 2
+_A, _B, _C, _T = np.int64(ord("A")), np.int64(ord("B")), np.int64(ord("C")), np.int64(ord("T"))
+_LAST, _TOB, _MBP, _AGGREGATED = np.int64(128), np.int64(64), np.int64(16), np.int64(2)
 _MBO = 0xA0
 _DELAY_LIMIT = 2**31
 _UNDEF_PRICE = 2**63 - 1
@@ -192,7 +195,7 @@ def _scan_quoted(data, at, end, key, scan):
             return _HAS_SYMBOL, at
         return _HAS_TYPE, at
     is_price = key == _KEY_BID or key == _KEY_ASK or key == _KEY_PRICE
-    value, at, code = scan_quoted_decimal(data, at, end, 9 if is_price else 8)
+    value, at, code = scan_quoted_decimal(data, at, end, _PRICE_DECIMALS if is_price else _SIZE_DECIMALS)
     if code != OK or (value < 0 and not is_price):
         return 0, at
     if key == _KEY_BID:
@@ -248,7 +251,7 @@ def _scan_object(data, at, end, out, count, scan):
             if not is_bids and (key != _KEY_ASK or seen & (_HAS_BIDS | _HAS_ASKS) != _HAS_BIDS):
                 return at, OTHER
             bit = _HAS_BIDS if is_bids else _HAS_ASKS
-            rows, at, code = scan_levels(data, at, end, 9, 8, out, rows)
+            rows, at, code = scan_levels(data, at, end, _PRICE_DECIMALS, _SIZE_DECIMALS, out, rows)
             if is_bids:
                 scan.bids_end = rows
             scan.asks_end = rows
@@ -352,7 +355,7 @@ def find_slot(books, low, high):
 @kernel(entry=True)
 def slot_of(books, symbol):
     """Row of a symbol (uint8 array, at most 16 bytes), or the free row where it belongs."""
-    low, high = symbol_words(symbol, 0, len(symbol))
+    low, high = symbol_words(symbol, _START, len(symbol))
     return find_slot(books, low, high)
 
 
@@ -454,9 +457,10 @@ def _emit_trade(scan, book, ts_recv, out, count, publisher_id):
     return count + 1, OK
 
 
-@kernel
-def _emit(data, scan, books, ts_recv, out, count, futures, publisher_id):
-    """The scanned frame as events: new count, code."""
+@kernel(entry=True)
+def emit(data, scans, books, ts_recv, out, count, futures, publisher_id):
+    """The scanned frame as events: new count, code. An entry for the reason that :func:`scan_frame` is one."""
+    scan = scans[0]
     length = scan.symbol_end - scan.symbol_at
     if length < 1 or length > LONGEST_SYMBOL:
         return count, OTHER
@@ -475,12 +479,12 @@ def _emit(data, scan, books, ts_recv, out, count, futures, publisher_id):
 @kernel(entry=True)
 def parse_frame(data, end, ts_recv, books, scan, out, futures, publisher_id):
     """Events of the frame ``data[:end]`` in ``out``: how many, or OTHER or NO_ROOM. The kind stands in ``scan[0].kind``."""
-    at, code = scan_frame(data, 0, end, out, 0, scan, futures)
+    at, code = scan_frame(data, _START, end, out, _START, scan, futures)
     if code != OK:
         return code
     if at != end:
         return OTHER
-    count, code = _emit(data, scan[0], books, ts_recv, out, 0, futures, publisher_id)
+    count, code = emit(data, scan, books, ts_recv, out, _START, futures, publisher_id)
     return count if code == OK else code
 
 
@@ -502,7 +506,7 @@ def parse_lines(data, at, end, books, scan, out, count, kinds, futures, publishe
             place += 1
         if not is_at(data, place, end, _NEWLINE):
             return at, count, OTHER
-        count, code = _emit(data, scan[0], books, ts_recv, out, count, futures, publisher_id)
+        count, code = emit(data, scan, books, ts_recv, out, count, futures, publisher_id)
         if code != OK:
             return at, count, code
         kinds[scan[0].kind] += 1

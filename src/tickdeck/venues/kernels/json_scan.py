@@ -29,15 +29,16 @@ _POWERS = np.array([10**k for k in range(19)], np.int64)
 _LARGEST_AT = np.array([LARGEST // 10**k for k in range(19)], np.int64)
 _EXPONENT_LIMIT = 10_000
 
-_QUOTE = ord('"')
-_MINUS = ord("-")
-_PLUS = ord("+")
-_POINT = ord(".")
+# Typed constants: a plain integer would make Numba compile a copy of each callee for each value.
+_QUOTE = np.uint8(ord('"'))
+_MINUS = np.uint8(ord("-"))
+_PLUS = np.uint8(ord("+"))
+_POINT = np.uint8(ord("."))
 _ZERO = ord("0")
-_COMMA = ord(",")
-_OPEN = ord("[")
-_CLOSE = ord("]")
-_BACKSLASH = ord("\\")
+_COMMA = np.uint8(ord(","))
+_OPEN = np.uint8(ord("["))
+_CLOSE = np.uint8(ord("]"))
+_BACKSLASH = np.uint8(ord("\\"))
 
 
 @kernel
