@@ -301,7 +301,7 @@ class JsonParser(VenueParser):
         """Replace the top of the book: (price, size) text of each side; an empty price or size 0 empties it, None leaves it."""
         number, first = self._id(name), len(self._rows)
         decimals = self.instruments[number].size_decimals
-        group = (ts, sequence, number, self._rows.delta(sent))
+        found: list[tuple[int, int, int]] = []
         for side, level in ((BID, bid), (ASK, ask)):
             if level is None:
                 continue
@@ -314,6 +314,9 @@ class JsonParser(VenueParser):
                 continue
             if size < 0:
                 raise ValueError(f"size {level[1]} is below 0")
+            found.append((side, price, size))
+        group = (ts, sequence, number, self._rows.delta(sent))
+        for side, price, size in found:
             self._rows.add(group, ADD, side, TOB, price, size, publisher=self._top_publisher)
         self._rows.finish_group(first, 0)
 
