@@ -52,7 +52,8 @@ S_QTY_DECIMALS = 8  # most decimals of a quantity (survey)
 S_TIME_START = 9  # a time that is not 0 (survey)
 S_TIME_STOP = 10
 S_SKIPPED = 11  # rows of symbols that were not asked for
-S_COUNT = 12
+S_ESCAPED = 12  # a cell of the row holds doubled quotes
+S_COUNT = 13
 
 DATA, FULL, ODD, KEY = 0, 1, 2, 3  # why a kernel stopped: no complete row left, output full, row not plain, new instrument
 

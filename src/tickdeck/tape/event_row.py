@@ -22,6 +22,7 @@ from tickdeck.tape.event_schema import (
     NEEDS_PRICE,
     NEEDS_QTY,
     NEEDS_SIDE,
+    NUMBER,
     RANGES,
     SHOWN,
     SIDES,
@@ -34,7 +35,6 @@ from tickdeck.tape.event_schema import (
 )
 from tickdeck.tape.reader import ReadOptions
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _ID = re.compile(r"0|[1-9]\d*", re.ASCII)
 
 
@@ -130,7 +130,7 @@ class RowParser:
     def _time(self, text: str, name: str) -> int:
         if not text:
             raise RowError(f"the row has no {name}")
-        if _NUMBER.fullmatch(text):
+        if NUMBER.fullmatch(text):
             return _fixed(text, max(self.time_digits, 0), name)
         try:
             value = to_ns(text)
@@ -156,7 +156,7 @@ class RowParser:
             return UNDEF_PRICE
         if self.price_factor == 1 and not self.price_digits:
             return _fixed(text, 9, "price")
-        if not _NUMBER.fullmatch(text):
+        if not NUMBER.fullmatch(text):
             raise RowError(f"price {text[:SHOWN]!r} is not a number")
         units = Fraction(text) * self.price_factor * 10**9 / 10**self.price_digits
         if units.denominator != 1 or abs(units) > 2**63 - 2:
@@ -196,7 +196,7 @@ class RowParser:
 
 
 def _fixed(text: str, decimals: int, name: str) -> int:
-    if not _NUMBER.fullmatch(text):
+    if not NUMBER.fullmatch(text):
         raise RowError(f"{name} {text[:SHOWN]!r} is not a number")
     try:
         return fixed(text, decimals, name)

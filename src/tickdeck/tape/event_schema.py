@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -116,6 +117,8 @@ TIME_DIGITS = {"ns": 0, "us": 3, "ms": 6, "s": 9, "iso": -1}
 
 SHOWN = 80
 """Most characters of a row or cell in a message."""
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+"""A decimal number as text."""
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 
 
@@ -218,10 +221,10 @@ def time_digits(text: str) -> int:
     >>> time_digits("1703545200000"), time_digits("2023-12-25T23:00:00Z")
     (6, -1)
     """
-    whole, point, fraction = text.strip().lstrip("+-").partition(".")
-    if not (whole + fraction).isdigit():
+    text = text.strip()
+    if not NUMBER.fullmatch(text):
         return -1
-    value = int(whole or 0)
+    value = abs(Decimal(text))
     if value < 10**8:
-        return 9 if point else 0
+        return 0 if text.lstrip("+-").isdigit() else 9
     return next((digits for limit, digits in ((10**11, 9), (10**14, 6), (10**17, 3)) if value < limit), 0)

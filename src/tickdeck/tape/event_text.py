@@ -13,7 +13,7 @@ import numpy as np
 
 from tickdeck.core import EVENT, Records, UsageError
 from tickdeck.tape import event_layout as k
-from tickdeck.tape.blocks import Blocks
+from tickdeck.tape.blocks import BLOCK_BYTES, Blocks
 from tickdeck.tape.event_instruments import InstrumentTable
 from tickdeck.tape.event_row import RowParser
 from tickdeck.tape.event_schema import FIELDS, SHOWN, TIME_DIGITS, TYPE_INDEX, RowError, time_digits
@@ -27,6 +27,7 @@ class TextReader(Reader):
     """Reads rows of text; a format says how its bytes split into cells."""
 
     unit = "line"
+    block_bytes = BLOCK_BYTES
 
     def __init__(self, source: Source, options: ReadOptions, default_symbol: str = "") -> None:
         super().__init__(source, options)
@@ -68,7 +69,7 @@ class TextReader(Reader):
     def __iter__(self) -> Iterator[Records]:
         options, state, config = self.options, self._state, self._config
         with self.source.open() as stream:
-            blocks = Blocks(stream, self.path, self.unit)
+            blocks = Blocks(stream, self.path, self.unit, self.block_bytes)
             self._refill(blocks, 0)
             fields, consumed, lines = self._begin(blocks)
             state[k.S_POSITION], state[k.S_LINE] = consumed, 1 + lines

@@ -137,7 +137,7 @@ class TextWriter(Writer):
 
 
 def _needs_iso(events: Records) -> bool:
-    """Whether a reader would take the times, written as ns, for another unit: it goes by the first that is not 0."""
+    """Whether a reader might take the times, written as ns, for another unit: it goes by the first that is not 0."""
     times = events["ts_event"]
     first = int(times[np.argmax(times != 0)]) if len(times) else 0
-    return time_digits(str(first)) != 0
+    return first == 0 or time_digits(str(first)) != 0

@@ -69,7 +69,7 @@ def scaled(decimals, negative, mantissa, target):
     return True, (-value if negative else value)
 
 
-@kernel
+@kernel(rare=True)
 def integer(buffer, start, stop, low, high):
     """A whole number in [low, high], both int64 -> (plain, value)."""
     decimals, negative, mantissa = number(buffer, start, stop)
@@ -154,7 +154,7 @@ def digits_at(buffer, at, count):
     return value
 
 
-@kernel
+@kernel(rare=True)
 def iso_time(buffer, start, stop):
     """``YYYY-MM-DD[T ]HH:MM:SS[.fraction][Z]`` -> (plain, ns since the epoch)."""
     count = stop - start

@@ -17,6 +17,7 @@ from tickdeck.tape.event_layout import (
     FULL,
     KEY,
     ODD,
+    S_ESCAPED,
     S_FILLED,
     S_LINE,
     S_LINES,
@@ -45,11 +46,13 @@ NOT_PLAIN = -1
 
 @kernel
 def split_row(buffer, start, end, delimiter, columns, starts, stops, state):
-    """Cells of the row at `start` -> the next row's start; NOT_PLAIN: quotes in quotes, a wrong number of cells, no end in sight.
+    """Cells of the row at `start` -> the next row's start; NOT_PLAIN: a wrong number of cells, or no end in sight.
 
+    Sets ``state[S_ESCAPED]`` where a cell holds doubled quotes, which only Python undoes.
     ``buffer[end - 1]`` is a newline, so an unquoted cell needs no other guard.
     """
-    limit = min(end, start + LONGEST_QUOTED_ROW)
+    limit = min(end - 1, start + LONGEST_QUOTED_ROW)
+    state[S_ESCAPED] = 0
     at = start
     column = 0
     lines = 1
@@ -58,8 +61,11 @@ def split_row(buffer, start, end, delimiter, columns, starts, stops, state):
         if buffer[at] == QUOTE:
             begin = at + 1
             at = begin
-            while at < limit and buffer[at] != QUOTE:
-                if buffer[at] == NEWLINE:
+            while at < limit and (buffer[at] != QUOTE or buffer[at + 1] == QUOTE):
+                if buffer[at] == QUOTE:
+                    state[S_ESCAPED] = 1
+                    at += 1
+                elif buffer[at] == NEWLINE:
                     lines += 1
                 at += 1
             if at >= limit:
@@ -91,7 +97,7 @@ def split_row(buffer, start, end, delimiter, columns, starts, stops, state):
             return at
 
 
-@kernel
+@kernel(rare=True)
 def mark_odd(buffer, start, end, delimiter, final, state):
     """Find where the row at `start` ends under the rules of quoting -> False: not in the buffer.
 
@@ -171,6 +177,8 @@ def read_rows(buffer, end, columns, config, slots, blob, starts, stops, state, e
         if following < 0:
             return ODD if mark_odd(buffer, at, end, delimiter, config[C_FINAL] != 0, state) else DATA
         state[S_STOP] = following
+        if state[S_ESCAPED] != 0:
+            return ODD
         slot = find_slot(slots, blob, state[S_SLOT], buffer, starts, stops)
         if slot < 0:
             return KEY

@@ -106,7 +106,7 @@ def same_key(blob, slot, buffer, starts, stops):
     return True
 
 
-@kernel
+@kernel(rare=True)
 def key_hash(buffer, starts, stops):
     """Hash of the row's instrument, each part ended by a zero byte; `event_text.InstrumentTable` makes the same."""
     value = FNV_START

@@ -56,7 +56,7 @@ SECOND = np.int64(1_000_000_000)
 DAY = np.int64(86_400)
 
 
-@kernel
+@kernel(rare=True)
 def put_bytes(out, at, blob, begin, stop):
     """Copy ``blob[begin:stop]`` -> the new end."""
     for index in range(begin, stop):
@@ -65,7 +65,7 @@ def put_bytes(out, at, blob, begin, stop):
     return at
 
 
-@kernel
+@kernel(rare=True)
 def put_unsigned(out, at, value):
     """Write a uint64 in decimal -> the new end."""
     digits = 1
@@ -91,7 +91,7 @@ def put_signed(out, at, value):
     return put_unsigned(out, at, np.uint64(value))
 
 
-@kernel
+@kernel(rare=True)
 def put_padded(out, at, value, digits):
     """Write a number with exactly `digits` digits -> the new end."""
     index = at + digits - 1
@@ -103,7 +103,7 @@ def put_padded(out, at, value, digits):
     return at + digits
 
 
-@kernel
+@kernel(rare=True)
 def put_decimal(out, at, value, decimals):
     """Write units of 10^-decimals as a decimal without trailing zeros -> the new end."""
     if value < 0:
@@ -122,7 +122,7 @@ def put_decimal(out, at, value, decimals):
     return at
 
 
-@kernel
+@kernel(rare=True)
 def put_iso(out, at, ns):
     """Write ns since the epoch as ``YYYY-MM-DDTHH:MM:SS.nnnnnnnnnZ`` -> the new end."""
     seconds = ns // SECOND
@@ -172,7 +172,7 @@ def row_type(event):
     return ACTION_TYPES[event.action]
 
 
-@kernel
+@kernel(rare=True)
 def check(event):
     """WROTE, or what of the event text cannot hold."""
     if ACTION_TYPES[event.action] < 0:
