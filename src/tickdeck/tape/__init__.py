@@ -1,11 +1,20 @@
 """Market data at rest: readers, writers, the catalog and playback."""
 
+import importlib
+from typing import TYPE_CHECKING
+
 from tickdeck.tape.formats import detect, format_names, get_format, read, write, writer_for
 from tickdeck.tape.reader import CHUNK, Format, Reader, ReadOptions, ReadReport, Writer
 from tickdeck.tape.source import Source
 
+if TYPE_CHECKING:
+    from tickdeck.tape.catalog import Catalog
+    from tickdeck.tape.playback import DataSource
+
 __all__ = [
     "CHUNK",
+    "Catalog",
+    "DataSource",
     "Format",
     "ReadOptions",
     "ReadReport",
@@ -19,3 +28,13 @@ __all__ = [
     "write",
     "writer_for",
 ]
+
+_LATER = {"Catalog": "tickdeck.tape.catalog", "DataSource": "tickdeck.tape.playback"}
+
+
+def __getattr__(name: str) -> object:
+    """What needs compiled kernels or tables is imported where it is first used."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'tickdeck.tape' has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
+    return value
