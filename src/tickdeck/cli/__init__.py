@@ -18,6 +18,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -30,7 +31,7 @@ COMMANDS = {
     "info": "Say what a file holds: format, times, counts, anomalies",
     "convert": "Convert between formats, lossless or not at all",
     "verify": "Rebuild the book and compare it row by row with the truth",
-    "replay": "Replay files: a live ladder, the book at a time, or full speed",
+    "replay": "Replay files: live ladder, book at a time, or full speed",
     "plot": "Picture a market: depth heat map, trades, best bid and ask",
     "simulate": "Write a seeded simulated order flow",
     "bench": "Measure speed against native references and peers",
@@ -148,4 +149,6 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry point of the ``tickdeck`` command."""
+    # A terminated command cleans up like an interrupted one.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(run(sys.argv[1:]))
