@@ -1,6 +1,6 @@
-"""Every checksum in the recorded Kraken and OKX books holds, for the parser's book and for one rebuilt from its events.
+"""Recorded feeds: every checksum of Kraken's and OKX's books holds, and every message of five venues is understood.
 
-The oracle keeps the venue's own text: levels as printed strings in a dict, cut at the subscribed depth, and CRC32 over them.
+Checksums are compared for the parser's own book, for one rebuilt from its events alone, and (OKX) for the venue's printed text.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tickdeck.core import LEVEL, Records
 from tickdeck.venues.kraken import KrakenParser
 from tickdeck.venues.okx import OkxParser
 from tickdeck.venues.parser import Frame, VenueParser
+from tickdeck.venues.registry import venue_parser
 
 Data = Callable[[str], Path]
 
@@ -31,12 +32,16 @@ CHECKSUMS = {KRAKEN: 4_269, OKX: 290}
 
 
 def frames(path: Path) -> Iterator[Frame]:
+    addresses: dict[str, str] = {}
     with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
         for line in io.TextIOWrapper(stream, "utf-8"):
             record = msgspec.json.decode(line)
             if record["t"] in ("recv", "http"):
                 payload, http = record["data"].encode(), record["t"] == "http"
-                yield Frame(payload, int(record["ts"] * 1e9), http, record.get("url", ""), record["conn"])
+                address = record.get("url") or addresses[record["conn"]]
+                yield Frame(payload, int(record["ts"] * 1e9), http, address, record["conn"])
+            elif record["t"] == "connect":
+                addresses[record["conn"]] = record["addr"]
 
 
 def books_of(frame: Frame) -> bool:
@@ -176,3 +181,30 @@ def test_the_parsers_books_are_the_text_that_the_venue_printed(data: Data) -> No
             assert np.array([crc32(text.encode())], np.uint32).view(np.int32)[0] == item["checksum"]
             compared += 1
     assert compared == CHECKSUMS[OKX]
+
+
+KINDS = {
+    "BYBIT": {"depth": 2142, "snapshot": 6, "ticker": 839, "trade": 120, "candle": 96, "subscription": 24, "instruments": 2},
+    "COINBASE": {"depth": 773, "snapshot": 2, "ticker": 160, "trade": 59, "candle": 6, "heartbeat": 25},
+    "KRAKEN": {"depth": 4269, "snapshot": 10, "ticker": 18, "trade": 8, "heartbeat": 92, "subscription": 30, "status": 3},
+    "OKX": {"depth": 287, "snapshot": 3, "ticker": 28, "trade": 74, "subscription": 18, "instruments": 25},
+    "BITSTAMP": {"depth": 615, "depth_before_snapshot": 102, "snapshot": 10, "trade": 10, "subscription": 20},
+}
+REST = {"COINBASE": {"instruments": 1, "subscription": 5}, "KRAKEN": {"instruments": 1}, "BITSTAMP": {"instruments": 1}}
+
+
+@pytest.mark.parametrize("venue", KINDS)
+def test_every_message_is_understood_and_no_book_is_ever_crossed(data: Data, venue: str) -> None:
+    parser = venue_parser(venue)
+    books: dict[int, tuple[dict[int, int], dict[int, int]]] = {}
+    for frame in frames(data(f"crypto/{venue}.jsonl.zst")):
+        events = parser.parse(frame)
+        if len(events):
+            assert events["flags"][-1] & 128
+        replay(books, events)
+        for number in set(events["instrument_id"][events["flags"] & 16 != 0].tolist()):
+            bids, asks = books[number]
+            assert max(bids) < min(asks)
+    assert parser.report.messages == KINDS[venue] | REST.get(venue, {})
+    assert not parser.report.anomalies.keys() - {"out_of_range"}
+    assert all(item.tick_size for item in parser.instruments.values())
