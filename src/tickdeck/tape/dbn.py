@@ -211,7 +211,8 @@ class DbnReader(Reader):
             self._named(aside[: state[2]])
             state[2] = 0
             if state[3] == STOP_SIZE:
-                self.report.add("bad_record")
+                row = self._seen + (int(state[1]) - start) // max(self._size, 1) + 1
+                self.bad(row, f"a {self.schema} record of another size than {self._size} bytes")
             elif state[3] != STOP_ASIDE:
                 break
         if state[3] == STOP_LENGTH:

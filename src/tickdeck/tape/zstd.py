@@ -72,20 +72,33 @@ class FrameWalk:
             while self._want == 0:
                 self._want = self._steps.send(b"")
 
+    @property
+    def missing(self) -> int:
+        """Bytes that are wanting to the end of the current part."""
+        return abs(self._want) - len(self._got)
+
 
 class _Followed:
     """The compressed stream, followed by a walk as the decompressor reads it."""
 
-    __slots__ = ("_stream", "walk")
+    __slots__ = ("_ended", "_stream", "walk")
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self._ended = False
         self.walk = FrameWalk()
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
-        self.walk.feed(data)
-        return data
+        if data:
+            self.walk.feed(data)
+            return data
+        if self.walk.between or self._ended or self.walk.missing < 2:
+            return b""
+        # The decompressor gives up what it holds back at the end of a file that breaks off between two blocks, unless one more
+        # byte comes; a single byte is not enough to be taken for the next part.
+        self._ended = True
+        return b"\0"
 
 
 class ZstdFrames(io.RawIOBase):

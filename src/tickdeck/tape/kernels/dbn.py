@@ -17,6 +17,8 @@ STOP_LENGTH = 2  # a record shorter than its header: the bytes are damaged
 STOP_SIZE = 3  # a wanted record of another size, which was passed over
 
 _A, _N, _R, _T = 65, 78, 82, 84
+_BID, _ASK = 66, 65
+_LEVELS = 10
 _LAST = 128
 _TOB = 64
 _MBP = 16
@@ -105,163 +107,142 @@ def order_events(records, out, state):
 
 
 @kernel
-def begin(r, e, action, side, flags, state):
-    """Fill the fields that every event of a record shares; price, size and order_id are none."""
-    e.ts_event = time_of(np.uint64(r.ts_event), state)
-    e.ts_recv = time_of(np.uint64(r.ts_recv), state)
-    e.order_id = np.uint64(0)
-    e.price = _UNDEF_PRICE
-    e.size = np.int64(0)
-    e.sequence = np.uint64(r.sequence)
-    e.instrument_id = r.instrument_id
-    e.ts_in_delta = r.ts_in_delta
-    e.publisher_id = r.publisher_id
-    e.action = np.uint8(action)
-    e.side = np.uint8(side)
-    e.flags = np.uint8(flags)
-    e.channel_id = np.uint8(0)
-    e.rtype = r.rtype
-    e.reserved = np.uint8(0)
+def blank(base, event, action, side, flags):
+    """The base event with another action and side, without trade."""
+    event.ts_event = base.ts_event
+    event.ts_recv = base.ts_recv
+    event.order_id = np.uint64(0)
+    event.price = _UNDEF_PRICE
+    event.size = np.int64(0)
+    event.sequence = base.sequence
+    event.instrument_id = base.instrument_id
+    event.ts_in_delta = base.ts_in_delta
+    event.publisher_id = base.publisher_id
+    event.action = np.uint8(action)
+    event.side = np.uint8(side)
+    event.flags = np.uint8(flags)
+    event.channel_id = base.channel_id
+    event.rtype = base.rtype
+    event.reserved = np.uint8(0)
 
 
 @kernel
-def trade(r, e, flags, state):
-    """The record's trade as an event."""
-    begin(r, e, _T, r.side, flags, state)
-    e.price = r.price
-    e.size = np.int64(r.size)
+def trade(base, event, flags):
+    """The base event as the trade that its record tells."""
+    blank(base, event, _T, base.side, flags)
+    event.price = base.price
+    event.size = base.size
+
+
+@kernel
+def level_set(base, event, side, flags, price, size, orders):
+    """One level as an event; size 0 removes it."""
+    blank(base, event, _A, side, flags)
+    event.price = price
+    event.size = np.int64(size)
+    event.order_id = np.uint64(orders)
 
 
 @kernel(entry=True)
-def trade_events(records, out, state):
-    """Trades, each a group of its own."""
-    for i in range(len(records)):
-        r = records[i]
-        trade(r, out[i], (np.int64(r.flags) & ~(_TOB | _MBP)) | _LAST, state)
-
-
-@kernel(entry=True)
-def top_events(records, trade_first, trade_last, whole, out, state):
+def top_events(base, levels, trade_first, trade_last, whole, out):
     """Best bid and offer records: each replaces both sides, with its trade before or behind.
 
-    `whole`: every record is a group of its own. ``state[0]`` receives the number of events, at most 4 a record.
+    ``base`` holds the records' other fields as events. `whole`: every record is a group of its own. Returns the number of
+    events, at most 4 a record.
     """
     count = 0
-    for i in range(len(records)):
-        r = records[i]
-        flags = np.int64(r.flags) & ~(_LAST | _TOB | _MBP)
-        if r.action == _R:
-            begin(r, out[count], _R, _N, flags, state)
+    for i in range(len(base)):
+        b = base[i]
+        flags = np.int64(b.flags) & ~(_LAST | _TOB | _MBP)
+        if b.action == _R:
+            blank(b, out[count], _R, _N, flags)
             count += 1
-        if trade_first and r.action == _T:
-            trade(r, out[count], flags, state)
+        if trade_first and b.action == _T:
+            trade(b, out[count], flags)
             count += 1
-        level = r.levels[0]
-        e = out[count]
-        begin(r, e, _A, 66, flags | _TOB, state)
+        level = levels[i, 0]
         if level.bid_px != _UNDEF_PRICE and level.bid_sz > 0:
-            e.price = level.bid_px
-            e.size = np.int64(level.bid_sz)
-            e.order_id = np.uint64(level.bid_ct)
-        e = out[count + 1]
-        begin(r, e, _A, 65, flags | _TOB, state)
+            level_set(b, out[count], _BID, flags | _TOB, level.bid_px, level.bid_sz, level.bid_ct)
+        else:
+            blank(b, out[count], _A, _BID, flags | _TOB)
         if level.ask_px != _UNDEF_PRICE and level.ask_sz > 0:
-            e.price = level.ask_px
-            e.size = np.int64(level.ask_sz)
-            e.order_id = np.uint64(level.ask_ct)
+            level_set(b, out[count + 1], _ASK, flags | _TOB, level.ask_px, level.ask_sz, level.ask_ct)
+        else:
+            blank(b, out[count + 1], _A, _ASK, flags | _TOB)
         count += 2
-        if trade_last and r.action == _T:
-            trade(r, out[count], flags, state)
+        if trade_last and b.action == _T:
+            trade(b, out[count], flags)
             count += 1
-        if whole or (np.int64(r.flags) & _LAST) != 0:
+        if whole or (np.int64(b.flags) & _LAST) != 0:
             out[count - 1].flags |= np.uint8(_LAST)
-    state[0] = count
+    return count
 
 
 @kernel
-def set_level(r, e, side, flags, price, size, orders, state):
-    """One level as an event; size 0 removes it."""
-    begin(r, e, _A, side, flags | _MBP, state)
-    e.price = price
-    e.size = size
-    e.order_id = orders
+def changed_levels(base, new, held, side, flags, out, count):
+    """Append the changes that turn one side of a book from `held` into `new`, and keep `new`; returns the number of events.
+
+    Both are sorted, best first, and end at the first level without a price.
+    """
+    i = 0
+    j = 0
+    while True:
+        before = held[i].price if i < _LEVELS else _UNDEF_PRICE
+        now = (new[j].bid_px if side == _BID else new[j].ask_px) if j < _LEVELS else _UNDEF_PRICE
+        if before == _UNDEF_PRICE and now == _UNDEF_PRICE:
+            break
+        behind = before < now if side == _ASK else before > now
+        if now == _UNDEF_PRICE or (before != _UNDEF_PRICE and behind):
+            level_set(base, out[count], side, flags | _MBP, before, 0, 0)
+            count += 1
+            i += 1
+            continue
+        size = new[j].bid_sz if side == _BID else new[j].ask_sz
+        orders = new[j].bid_ct if side == _BID else new[j].ask_ct
+        if before != now or held[i].size != size or held[i].orders != orders:
+            level_set(base, out[count], side, flags | _MBP, now, size, orders)
+            count += 1
+        if before == now:
+            i += 1
+        j += 1
+    for k in range(_LEVELS):
+        held[k].price = new[k].bid_px if side == _BID else new[k].ask_px
+        held[k].size = new[k].bid_sz if side == _BID else new[k].ask_sz
+        held[k].orders = new[k].bid_ct if side == _BID else new[k].ask_ct
+    return count
 
 
 @kernel(entry=True)
-def level_events(records, slots, held, out, state):
+def level_events(base, levels, slots, bids, asks, is_open, out):
     """Ten-level book records: what changed against the record before of the same book.
 
-    ``held[slots[i]]`` is the book as the last record left it: price, size and orders of ten levels of each side, best first, and
-    whether a group is open. Levels that left the window are removed. ``state[0]`` receives the number of events, at most 42 a
-    record.
+    ``base`` holds the records' other fields as events. ``bids[slots[i]]`` and ``asks[slots[i]]`` are the book as its last record
+    left it, ``is_open`` tells whether that left a group open. Levels that left the window are removed. Returns the number of
+    events, at most 42 a record.
     """
     count = 0
-    for i in range(len(records)):
-        r = records[i]
-        h = held[slots[i]]
-        flags = np.int64(r.flags) & ~(_LAST | _TOB | _MBP)
+    for i in range(len(base)):
+        b = base[i]
+        slot = slots[i]
+        flags = np.int64(b.flags) & ~(_LAST | _TOB | _MBP)
         first = count
-        if r.action == _R:
-            begin(r, out[count], _R, _N, flags, state)
+        if b.action == _R:
+            blank(b, out[count], _R, _N, flags)
             count += 1
-            for k in range(10):
-                h.bids[k].price = _UNDEF_PRICE
-                h.asks[k].price = _UNDEF_PRICE
-        elif r.action == _T:
-            trade(r, out[count], flags, state)
+            for k in range(_LEVELS):
+                bids[slot, k].price = _UNDEF_PRICE
+                asks[slot, k].price = _UNDEF_PRICE
+        elif b.action == _T:
+            trade(b, out[count], flags)
             count += 1
-        old = 0
-        new = 0
-        while True:
-            before = h.bids[old].price if old < 10 else _UNDEF_PRICE
-            now = r.levels[new].bid_px if new < 10 else _UNDEF_PRICE
-            if before == _UNDEF_PRICE and now == _UNDEF_PRICE:
-                break
-            if now == _UNDEF_PRICE or (before != _UNDEF_PRICE and before > now):
-                set_level(r, out[count], 66, flags, before, np.int64(0), np.uint64(0), state)
-                count += 1
-                old += 1
-                continue
-            level = r.levels[new]
-            if before != now or h.bids[old].size != level.bid_sz or h.bids[old].orders != level.bid_ct:
-                set_level(r, out[count], 66, flags, now, np.int64(level.bid_sz), np.uint64(level.bid_ct), state)
-                count += 1
-            if before == now:
-                old += 1
-            new += 1
-        old = 0
-        new = 0
-        while True:
-            before = h.asks[old].price if old < 10 else _UNDEF_PRICE
-            now = r.levels[new].ask_px if new < 10 else _UNDEF_PRICE
-            if before == _UNDEF_PRICE and now == _UNDEF_PRICE:
-                break
-            if now == _UNDEF_PRICE or (before != _UNDEF_PRICE and before < now):
-                set_level(r, out[count], 65, flags, before, np.int64(0), np.uint64(0), state)
-                count += 1
-                old += 1
-                continue
-            level = r.levels[new]
-            if before != now or h.asks[old].size != level.ask_sz or h.asks[old].orders != level.ask_ct:
-                set_level(r, out[count], 65, flags, now, np.int64(level.ask_sz), np.uint64(level.ask_ct), state)
-                count += 1
-            if before == now:
-                old += 1
-            new += 1
-        for k in range(10):
-            level = r.levels[k]
-            h.bids[k].price = level.bid_px
-            h.bids[k].size = level.bid_sz
-            h.bids[k].orders = level.bid_ct
-            h.asks[k].price = level.ask_px
-            h.asks[k].size = level.ask_sz
-            h.asks[k].orders = level.ask_ct
-        last = (np.int64(r.flags) & _LAST) != 0
-        if last and count == first and h.open != 0:
-            begin(r, out[count], _N, _N, flags, state)
+        count = changed_levels(b, levels[i], bids[slot], _BID, flags, out, count)
+        count = changed_levels(b, levels[i], asks[slot], _ASK, flags, out, count)
+        last = (np.int64(b.flags) & _LAST) != 0
+        if last and count == first and is_open[slot] != 0:
+            blank(b, out[count], _N, _N, flags)
             count += 1
         if count > first:
-            h.open = np.uint64(0 if last else 1)
+            is_open[slot] = np.uint8(0 if last else 1)
             if last:
                 out[count - 1].flags |= np.uint8(_LAST)
-    state[0] = count
+    return count
