@@ -69,10 +69,10 @@ class Blocks:
             self.data[:left] = self.data[consumed : self.end].copy()
         self.end = left
         self.offset += consumed
-        view = memoryview(self.data)
+        view = self.data.data
         while self.end < len(self.data):
             try:
-                count = self._stream.readinto(view[self.end :])  # type: ignore[attr-defined]
+                count = self._stream.readinto1(view[self.end :])  # type: ignore[attr-defined]
             except TickdeckError as failure:
                 self.failure = failure
                 count = 0

@@ -43,8 +43,11 @@ def compression_of(head: bytes) -> str | None:
 class _Checked(io.RawIOBase):
     """A decompressing stream whose failures name the file and say what to do."""
 
-    def __init__(self, stream: BinaryIO, path: str) -> None:
+    def __init__(self, stream: BinaryIO, path: str, raw: BinaryIO) -> None:
         self._stream = stream
+        self._raw = raw
+        # One step at a time: a longer read that fails at its end would lose what came before.
+        self._step = getattr(stream, "readinto1", None) or stream.readinto  # type: ignore[attr-defined]
         self._path = path
         self._offset = 0
 
@@ -54,7 +57,7 @@ class _Checked(io.RawIOBase):
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
         try:
-            count: int = self._stream.readinto(view)  # type: ignore[attr-defined]
+            count: int = self._step(view)
         except (
             EOFError,
             zlib.error,
@@ -76,6 +79,7 @@ class _Checked(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             self._stream.close()
+            self._raw.close()
         super().close()
 
 
@@ -163,7 +167,7 @@ class Source:
             return self._partial(raw)
 
     def _partial(self, raw: BinaryIO) -> bytes:
-        stream = _Checked(self._decompress(raw), self.path)
+        stream = _Checked(self._decompress(raw), self.path, raw)
         parts = bytearray()
         buffer = bytearray(HEAD_BYTES)
         try:
@@ -199,7 +203,8 @@ class Source:
 
     def open_unbuffered(self) -> io.RawIOBase:
         """The decompressed bytes from the start (standard input: once), for readers that bring their own buffers."""
-        return _Checked(self._decompress(self._raw()), self.path)
+        raw = self._raw()
+        return _Checked(self._decompress(raw), self.path, raw)
 
     @contextmanager
     def lines(self) -> Iterator[Iterator[bytes]]:
