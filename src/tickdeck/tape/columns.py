@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FIELDS = tuple(name for name in EVENT.names or () if name != "reserved")
 """The columns; the reserved byte is none."""
 TIMES = ("ts_event", "ts_recv")
+CODES = ("action", "side")
 REQUIRED = ("ts_event", "order_id", "price", "size", "action", "side")
 """Columns without which a table is no tape. Of the others `flags` is LAST and the rest 0 where there is no such column."""
 
@@ -107,6 +108,7 @@ def check_schema(schema: pa.Schema, path: str) -> tuple[list[str], list[str]]:
             f"not a tape: no column {', '.join(missing)}; it has {', '.join(schema.names[:20]) or 'none'}", path=path
         )
     found = [name for name in FIELDS if name in schema.names]
+    text_kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary)
     for name in found:
         if schema.names.count(name) > 1:
             raise FormatError(f"not a tape: two columns are called {name}", path=path)
@@ -115,8 +117,7 @@ def check_schema(schema: pa.Schema, path: str) -> tuple[list[str], list[str]]:
         fits = (
             pa.types.is_integer(kind)
             or (name in TIMES and pa.types.is_timestamp(kind))
-            or (name in ("action", "side") and (pa.types.is_string(text) or pa.types.is_large_string(text)))
-            or (name in ("action", "side") and (pa.types.is_string_view(text) or pa.types.is_binary(text)))
+            or (name in CODES and any(is_kind(text) for is_kind in text_kinds))
         )
         if not fits:
             wanted = event_schema().field(name).type
@@ -212,6 +213,8 @@ def _codes(column: pa.Array, name: str, path: str, row: int) -> pa.Array:
     """One-letter texts as ASCII codes."""
     import pyarrow as pa
 
+    if pa.types.is_string_view(column.type):
+        column = column.cast(pa.string())
     coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     coded.validate(full=True)
     letters = [text.encode() if isinstance(text, str) else text for text in coded.dictionary.to_pylist()]
