@@ -155,3 +155,41 @@ def test_kinds_of_messages(message: Any, kind: str) -> None:
     parser = BybitParser()
     assert parser.parse(ws(message)).size == 0
     assert parser.report.messages == {kind: 1}
+
+
+def v2(kind: str, data: Any, sequence: int, topic: str = "orderBookL2_25.BTCUSD") -> Any:
+    return ws({"topic": topic, "type": kind, "data": data, "cross_seq": sequence, "timestamp_e6": 1555647164875373})
+
+
+def level(price: str, side: str, size: float | None = None) -> dict[str, Any]:
+    item: dict[str, Any] = {"price": price, "symbol": "BTCUSD", "id": 29990000, "side": side}
+    return item if size is None else {**item, "size": size}
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_books_before_v5(wrapped: bool) -> None:
+    parser, plain = BybitParser(), PlainBook()
+    levels: Any = [level("2999.00", "Buy", 9), level("3001.00", "Sell", 0.5)]
+    plain.apply(parser.parse(v2("snapshot", {"order_book": levels} if wrapped else levels, 11518)))
+    change = {
+        "delete": [level("3001.00", "Sell")],
+        "update": [level("2999.00", "Buy", 8)],
+        "insert": [level("3002.00", "Sell", 1)],
+    }
+    events = parser.parse(v2("delta", change, 11520))
+    plain.apply(events)
+    assert (events["ts_event"][0], events["sequence"][0]) == (1555647164_875373000, 11520)
+    assert plain.levels == {"B": {2999_000_000_000: 800_000_000}, "A": {3002_000_000_000: 100_000_000}}
+    assert parser.parse(v2("delta", change, 11519)).size == 0
+    assert parser.report.anomalies == {"stale_update": 1}
+
+
+def test_trades_and_instruments_before_v5() -> None:
+    parser = BybitParser()
+    pair = {"name": "BTCUSD", "price_scale": 2, "price_filter": {"tick_size": "0.5"}, "lot_size_filter": {"qty_step": 1}}
+    parser.parse(http({"ret_code": 0, "ret_msg": "OK", "result": [pair]}, "https://api.bybit.com/v2/public/symbols"))
+    trade = {"trade_time_ms": 1578848399000, "symbol": "BTCUSD", "side": "Sell", "size": 328, "price": 8098.5}
+    events = parser.parse(ws({"topic": "trade.BTCUSD", "data": [trade]}))
+    assert brief(events) == [("T", "A", 8098_500_000_000, 328, LAST)]
+    assert parser.instruments[1].tick_size == 500_000_000
+    assert not parser.report.anomalies

@@ -73,6 +73,10 @@ SEEDS: dict[str, list[tuple[Any, str]]] = {
         (v5("publicTrade", "snapshot", [{"T": 1, "s": "BTCUSDT", "S": "Buy", "v": "1", "p": "2", "i": "77"}]), ""),
         (v5("tickers", "delta", {"symbol": "BTCUSDT", "bid1Price": "1", "bid1Size": "2"}), ""),
         ({"success": True, "op": "subscribe", "ret_msg": ""}, ""),
+        ({"topic": "orderBookL2_25.BTCUSD", "type": "snapshot", "data": [{"price": "1", "side": "Buy", "size": 9}],
+            "cross_seq": 1, "timestamp_e6": 5}, ""),
+        ({"topic": "orderBookL2_25.BTCUSD", "type": "delta", "data": {"delete": [{"price": "1", "side": "Buy"}], "update": [],
+            "insert": [{"price": "2", "side": "Sell", "size": 1.5}]}, "cross_seq": 2, "timestamp_e6": 6}, ""),
     ],
     "COINBASE": [
         ({"channel": "l2_data", **EACH, "events": [{"type": "snapshot", "product_id": "BTC-USD", "updates": [

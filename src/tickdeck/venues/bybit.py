@@ -1,4 +1,4 @@
-"""Bybit v5 public feed.
+"""Bybit v5 public feed; what came before is in ``bybit_v2``.
 
 ``orderbook.N`` sends a snapshot and then changes whose update id ``u`` grows by one; a message with ``u`` 1 is a snapshot
 whatever its type says (the venue restarted). The venue removes levels that leave its depth by explicit messages.
@@ -11,9 +11,9 @@ import re
 from typing import Any
 
 from tickdeck.core import Instrument
+from tickdeck.venues.bybit_v2 import BybitV2
 from tickdeck.venues.event_rows import ASK, BID
 from tickdeck.venues.fields import exact_tick, integer, millis, step_places, symbol
-from tickdeck.venues.json_parser import JsonParser
 
 _SIDES = {"Buy": BID, "Sell": ASK}
 _CATEGORY = re.compile(r"(?:/public/|category=)(spot|linear|inverse|option)")
@@ -39,8 +39,8 @@ _REST = {
 }
 
 
-class BybitParser(JsonParser):
-    """Parser of Bybit's v5 public feed.
+class BybitParser(BybitV2):
+    """Parser of Bybit's public feeds.
 
     Spot and derivatives share names and are told apart by the connection's address: a spot symbol gets the suffix ``.SPOT``.
     """
@@ -54,7 +54,8 @@ class BybitParser(JsonParser):
     def _message(self, message: Any) -> str:
         if "topic" not in message:
             return self._reply(message)
-        parts = symbol(message["topic"]).split(".")
+        topic = symbol(message["topic"])
+        parts = topic.split(".")
         data, snapshot = message["data"], message.get("type") == "snapshot"
         if parts[0] == "orderbook":
             return self._orderbook(message, data, parts, snapshot)
@@ -76,7 +77,7 @@ class BybitParser(JsonParser):
                 ts, sequence = millis(message["ts"]), integer(message.get("cs", 0))
                 self._top(self._named(data["symbol"]), changed.get("b"), changed.get("a"), ts, sequence)
             return "ticker"
-        return _OTHERS.get(parts[0], "unhandled")
+        return _OTHERS.get(parts[0]) or self._v2(message, topic)
 
     def _reply(self, message: dict[str, Any]) -> str:
         if message.get("success") is False:
@@ -143,11 +144,15 @@ class BybitParser(JsonParser):
         return self.declared.get(name) or self.declared.get(name.removesuffix(".SPOT"))
 
     def _http(self, message: Any) -> str:
-        if message["retCode"] != 0:
+        if message.get("retCode", message.get("ret_code")) != 0:
             return "error"
         result = message["result"]
         name = self._frame.url.partition("?")[0].rstrip("/").rpartition("/")[2]
-        listed = result.get("list")
+        if isinstance(result, list) and result and "lot_size_filter" in result[0]:
+            return self._list_each(result, self._v2_instrument)
+        if not isinstance(result, dict):
+            return "unhandled"
+        listed: Any = result.get("list")
         if name == "instruments-info" or (listed and isinstance(listed[0], dict) and "lotSizeFilter" in listed[0]):
             suffix = ".SPOT" if result.get("category") == "spot" else ""
             return self._list_each(listed, lambda item: self._instrument(item, suffix))
