@@ -43,7 +43,7 @@ def fits(value, width):
     return width == 8 or value >> np.uint64(8 * width) == np.uint64(0)
 
 
-@kernel
+@kernel(rare=True)
 def time_cell(data, start, stop):
     """ISO 8601 in UTC or ns since the epoch -> (plain, value)."""
     if stop - start > 10 and data[start + 4] == _DASH:
@@ -57,7 +57,7 @@ def time_cell(data, start, stop):
     return unsigned(data, start, stop)
 
 
-@kernel
+@kernel(rare=True)
 def price_cell(data, start, stop, decimals):
     """A price in units of 10^-decimals -> (exact, value in units of 1e-9)."""
     found, negative, mantissa = number(data, start, stop)
@@ -68,7 +68,7 @@ def price_cell(data, start, stop, decimals):
     return scaled(found + decimals, negative, mantissa, 9)
 
 
-@kernel
+@kernel(rare=True)
 def cell(data, start, stop, kind, width, expected, out, at):
     """Parse one cell into the record; False: it is wrong."""
     empty = stop == start
@@ -118,6 +118,12 @@ def cell(data, start, stop, kind, width, expected, out, at):
         return False
     put(out, at, width, value)
     return True
+
+
+@kernel(rare=True)
+def unsigned_cell(data, start, stop):
+    """A whole number below 2^64 -> (plain, value)."""
+    return unsigned(data, start, stop)
 
 
 @kernel
@@ -184,7 +190,7 @@ def parse_rows(data, end, final, plan, expected, itemsize, out, ids, named, stat
                 if wrong < 0 and not cell(data, start, stop, kind, width, expected, out, offset):
                     wrong = column
                 if kind == K_INSTRUMENT and wrong < 0:
-                    _, instrument = unsigned(data, start, stop)
+                    _, instrument = unsigned_cell(data, start, stop)
                 if kind == K_SYMBOL:
                     symbol_start = start
                     symbol_stop = stop
