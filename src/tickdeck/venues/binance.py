@@ -209,7 +209,7 @@ class BinanceParser(JoiningParser):
             raise ValueError("m is neither true nor false")
         ts, sent, sequence, name = millis(message["T"]), millis(message["E"]), integer(number), message["s"]
         # Futures report liquidations settled without a trade as trades of nothing.
-        if units(message["q"], 18):
+        if str(message["q"]).strip("0."):
             self._trade(name, message["p"], message["q"], ASK if message["m"] else BID, ts, sequence, flags, sent)
         return kind
 

@@ -1,0 +1,257 @@
+"""Compiled and tolerant parsing cannot be told apart: on every recorded frame, and on damaged, reordered and reformatted ones."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from binance_frames import RECV, depth_url, diff, frames_of_capture, frames_of_lines, rest, snapshot, wrapped, ws
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tickdeck.core import Instrument, Records
+from tickdeck.venues.binance import BinanceFuturesParser, BinanceParser
+from tickdeck.venues.parser import Frame
+
+LEVELS = [("100.50", "1.25000000"), ("100.40", "0.000")]
+
+
+class Counting(BinanceParser):
+    """Counts the frames that compiled code handed over."""
+
+    tolerant = 0
+
+    def parse_tolerant(self, frame: Frame) -> Records:
+        self.tolerant += 1
+        return super().parse_tolerant(frame)
+
+
+class CountingFutures(Counting, BinanceFuturesParser):
+    pass
+
+
+def both(futures: bool, instruments: tuple[Instrument, ...] = ()) -> tuple[Counting, BinanceParser]:
+    if futures:
+        return CountingFutures(instruments), BinanceFuturesParser(instruments)
+    return Counting(instruments), BinanceParser(instruments)
+
+
+def check(one: BinanceParser, other: BinanceParser, frame: Frame) -> int:
+    """Parse both ways and compare everything that can be seen; number of events."""
+    events, expected = one.parse(frame), other.parse_tolerant(frame)
+    assert events.dtype == expected.dtype
+    assert events.tobytes() == expected.tobytes(), (frame, events, expected)
+    assert (one.report.messages, one.report.anomalies) == (other.report.messages, other.report.anomalies), frame
+    assert one.instruments == other.instruments
+    assert [one.stale(number) for number in one.instruments] == [other.stale(number) for number in other.instruments]
+    return len(events)
+
+
+@pytest.mark.parametrize(
+    ("names", "futures"),
+    [
+        (("crypto/spot_btcusdt_20240808.gz",), False),
+        (("crypto/usdm_btcusdt_20240718.gz",), True),
+        (("crypto/usdm_btcusdt_20240719.gz",), True),
+        (("crypto/BINANCE.jsonl.zst",), False),
+        (("crypto/BINANCE_FUTURES.jsonl.zst",), True),
+    ],
+)
+def test_recorded_frames_give_the_same_either_way(names: tuple[str, ...], futures: bool, data: Callable[[str], Path]) -> None:
+    one, other = both(futures)
+    count = total = 0
+    for name in names:
+        path = data(name)
+        for frame in (frames_of_capture if ".jsonl" in name else frames_of_lines)(path):
+            total += 1
+            count += check(one, other, frame)
+    assert count
+    if "20240719" not in names[0]:
+        # Nearly all frames must take the compiled path, or the comparison says nothing.
+        assert one.tolerant < 0.25 * total
+        assert not one.report.anomalies
+
+
+def messages(futures: bool) -> list[bytes]:
+    """One frame of each kind that follows a snapshot at 10."""
+    pu = 10 if futures else None
+    names = {"T": 1_721_347_022_500} if futures else {}
+    ticker: dict[str, Any] = {"u": 12, "s": "BTCUSDT", "b": "10.5", "B": "1.00", "a": "10.6", "A": "0"}
+    if futures:
+        ticker = {"e": "bookTicker", **ticker, "T": 1_721_347_022_500, "E": 1_721_347_022_504}
+    trade = {"e": "trade", "E": 1_721_347_022_504, **names, "s": "BTCUSDT", "t": 7, "p": "10.50", "q": "0.125"}
+    trade |= {"X": "MARKET", "m": True} if futures else {"T": 1_721_347_022_500, "m": True, "M": True}
+    total = {"e": "aggTrade", "E": 1_721_347_022_504, "a": 8, "s": "BTCUSDT", "p": "10.50", "q": "3", "f": 1, "l": 2}
+    total |= {"T": 1_721_347_022_500, "m": False} | ({} if futures else {"M": True})
+    return [
+        diff(11, 11, LEVELS, LEVELS[:1], previous=pu),
+        diff(11, 11, [], LEVELS, previous=pu),
+        diff(11, 11, previous=pu),
+        wrapped("btcusdt@bookTicker", ticker),
+        wrapped("btcusdt@trade", trade),
+        msgspec.json.encode(total),
+    ]
+
+
+def in_step(futures: bool, instruments: tuple[Instrument, ...] = ()) -> tuple[Counting, BinanceParser]:
+    """Two parsers whose book stands at update 10."""
+    one, other = both(futures, instruments)
+    check(one, other, rest(snapshot(9, LEVELS), depth_url(futures=futures)))
+    check(one, other, ws(diff(9, 10, LEVELS, previous=8 if futures else None)))
+    return one, other
+
+
+@pytest.mark.parametrize("futures", [False, True])
+@pytest.mark.parametrize("kind", range(6))
+def test_plain_frames_take_the_compiled_path(futures: bool, kind: int) -> None:
+    one, other = in_step(futures)
+    before = one.tolerant
+    check(one, other, ws(messages(futures)[kind]))
+    assert one.tolerant == before
+
+
+TOKENS = [
+    b'"',
+    b",",
+    b":",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b"0",
+    b"9",
+    b".",
+    b"-",
+    b"e",
+    b" ",
+    b"\\",
+    b"\n",
+    b"\x00",
+    b"\xff",
+    b"true",
+    b'"b"',
+]
+VALUES = [
+    b"0",
+    b"1",
+    b"9223372036854775806",
+    b"9223372036854775807",
+    b"92233720368547758070",
+    b"9223372036855",
+    b"1e3",
+    b"1.5",
+    b"-1",
+    b"007",
+    b"null",
+]
+
+
+def damage(payload: bytes, draw: random.Random) -> bytes:
+    """Change bytes, pieces or numbers of a frame."""
+    out = bytearray(payload)
+    for _ in range(draw.choice((1, 1, 1, 2, 4))):
+        at = draw.randrange(len(out) + 1)
+        match draw.randrange(7):
+            case 0:
+                out[at : at + 1] = bytes([draw.randrange(256)])
+            case 1:
+                out[at:at] = draw.choice(TOKENS)
+            case 2:
+                del out[at : at + draw.choice((1, 1, 3, 20))]
+            case 3:
+                del out[at:]
+            case 4:
+                end = at + draw.randrange(1, 30)
+                out[at:at] = out[at:end]
+            case _:
+                digits = [i for i in range(len(out)) if 48 <= out[i] <= 57]
+                if digits:
+                    first = last = draw.choice(digits)
+                    while first and 48 <= out[first - 1] <= 57:
+                        first -= 1
+                    while last < len(out) and 48 <= out[last] <= 57:
+                        last += 1
+                    out[first:last] = draw.choice(VALUES)
+        if not out:
+            break
+    return bytes(out)
+
+
+@pytest.mark.parametrize("futures", [False, True])
+@settings(max_examples=250, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_damaged_frames_give_the_same_either_way(futures: bool, seed: int) -> None:
+    draw = random.Random(seed)
+    one, other = in_step(futures, (Instrument("BTCUSDT", size_decimals=draw.choice((8, 8, 3, 0, 12)), tick_size="0.1"),))
+    frames = messages(futures)
+    for _ in range(6):
+        payload = draw.choice(frames)
+        check(one, other, ws(damage(payload, draw) if draw.random() < 0.8 else payload, draw.choice((RECV, 0, 1))))
+
+
+def shuffled(value: Any, draw: random.Random) -> Any:
+    """The same JSON value with the keys of its objects in another order."""
+    if isinstance(value, dict):
+        keys = list(value)
+        draw.shuffle(keys)
+        return {key: shuffled(value[key], draw) for key in keys}
+    return value
+
+
+@pytest.mark.parametrize("futures", [False, True])
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_keys_in_any_order_white_space_and_unknown_keys_give_the_same(futures: bool, seed: int) -> None:
+    draw = random.Random(seed)
+    for payload in messages(futures):
+        value = shuffled(msgspec.json.decode(payload), draw)
+        if draw.random() < 0.3:
+            (value.get("data") or value)["zz"] = draw.choice((1, "x", None, [1], {"b": []}))
+        changed = msgspec.json.encode(value)
+        if draw.random() < 0.3:
+            changed = msgspec.json.format(changed, indent=draw.choice((0, 2)))
+        expected = in_step(futures)[1].parse_tolerant(ws(payload))
+        one, other = in_step(futures)
+        assert check(one, other, ws(changed)) == len(expected)
+        assert in_step(futures)[0].parse(ws(changed)).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("futures", [False, True])
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_streams_with_lost_repeated_and_late_frames_give_the_same_either_way(futures: bool, seed: int) -> None:
+    draw = random.Random(seed)
+    one, other = both(futures)
+    update = 0
+    stream: list[Frame] = []
+    for _ in range(60):
+        first, previous = update + 1, update
+        update += draw.randrange(1, 4)
+        levels = [(f"{draw.randrange(1, 9)}.5", draw.choice(("0.000", "1.5", "2")))][: draw.randrange(2)]
+        stream.append(ws(diff(first, update, levels, levels, previous=previous if futures else None)))
+        if draw.random() < 0.08:
+            last = max(0, update + draw.randrange(-12, 3))
+            stream.append(rest(snapshot(last, LEVELS), depth_url(futures=futures)))
+        if draw.random() < 0.1:
+            stream.pop()
+        if draw.random() < 0.1 and stream:
+            stream.append(draw.choice(stream[-4:]))
+    for number, frame in enumerate(stream):
+        check(one, other, Frame(frame.payload, RECV + number, frame.http, frame.url))
+    assert one.flush(RECV).tobytes() == other.flush(RECV).tobytes()
+
+
+def test_lines_in_bulk_equal_frames_one_by_one(data: Callable[[str], Path]) -> None:
+    from tickdeck.tape import read
+
+    path = data("crypto/usdm_btcusdt_20240718.gz")
+    parser = BinanceFuturesParser()
+    expected = np.concatenate([parser.parse_tolerant(frame) for frame in frames_of_lines(path)])
+    reader = read(path)
+    assert np.concatenate(list(reader)).tobytes() == expected.tobytes()
+    assert reader.report.notes["messages"] == parser.report.messages
