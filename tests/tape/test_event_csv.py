@@ -9,19 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from event_rows import CELLS, KNOWN, T0, event_arrays
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tickdeck as td
-from tickdeck.core import EVENT, UNDEF_PRICE, FormatError, LossError, TickdeckError, UsageError, empty_events
+from tickdeck.core import UNDEF_PRICE, FormatError, LossError, TickdeckError, UsageError, empty_events
 from tickdeck.tape.event_csv import EventCsvReader, EventCsvWriter, split_row
+from tickdeck.tape.event_layout import C_TIME_DIGITS
 from tickdeck.tape.event_row import RowParser
 from tickdeck.tape.event_schema import FIELDS, RowError
 from tickdeck.tape.reader import ReadOptions
 from tickdeck.tape.source import Source
 
 HEADER = "type,timestamp,price,qty,side,trade_id,order_id,symbol\n"
-T0 = 1_703_545_200_000_000_000
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 
 
@@ -393,28 +394,6 @@ def test_a_file_without_a_header_is_refused(tmp_path: Path, text: str) -> None:
         read(tmp_path, text)
 
 
-CELLS = {
-    "type": ["trade", "order", "cancel", "modify", "quote", "status", "bbo", "Fill", "clear", "", "x"],
-    "timestamp": [str(T0), str(T0 + 1), "2023-12-25T23:00:00Z", "1e18", "", "0"],
-    "price": ["100.25", "-3", "", "1e2", "99.123456789", "9.1234567891", " 5", "5.", "abc", "12345678901234567890"],
-    "qty": ["1", "0", "", "2.5", "0.00000001", "-1", "1e3", "0.000000001"],
-    "side": ["B", "A", "buy", "SELL", "1", "-1", "", "N", "up", " b"],
-    "trade_id": ["", "5", "uuid-1", "007", "18446744073709551616"],
-    "order_id": ["1", "22", "", "0", "a-b-c", "HALT", "x y", "18446744073709551615"],
-    "symbol": ["X", "Y", "a,b", 'q"q', "", " X", "two\nlines", "é"],
-    "sequence": ["1", "", "18446744073709551615", "-1", "x"],
-    "flags": ["128", "0", "", "256", "x", "1."],
-    "ts_recv": ["", "0", str(T0 + 7), "x"],
-    "instrument_id": ["", "7", "4294967296", "07"],
-    "size_decimals": ["", "0", "3", "19"],
-    "publisher_id": ["", "5", "65536", "-1"],
-    "channel_id": ["", "3", "300"],
-    "ts_in_delta": ["", "-2147483648", "2147483648", "5"],
-    "rtype": ["", "160", "999"],
-    "action": ["", "A", "T", "M", "Z", "AA"],
-}
-
-
 def tolerant(path: Path) -> tuple[list[tuple[object, ...]], list[int]]:
     """Every row through the Python parser alone; the rows are cut here by a plain state machine."""
     reader = EventCsvReader(Source(path), ReadOptions())
@@ -426,8 +405,8 @@ def tolerant(path: Path) -> tuple[list[tuple[object, ...]], list[int]]:
     reader._columns = np.array([FIELDS.index(name) for name in names])
     reader._delimiter = ","
     reader._table.inferred_decimals = scan._table.inferred_decimals
-    parser = RowParser(reader._table, ReadOptions(), "action" in names, "sequence" in names, -1)
-    parser.time_digits = int(scan._config[2])
+    parser = RowParser(reader._table, ReadOptions(), -1)
+    parser.time_digits = int(scan._config[C_TIME_DIGITS])
     events, bad = [], []
     at, line = header_end, 2
     while at < len(data):
@@ -506,41 +485,6 @@ def test_any_bytes_give_events_or_a_one_line_error(tmp_path: Path, data: bytes, 
 def test_split_row_follows_rfc_4180() -> None:
     assert split_row('a,"b,""c""",,"",d"e', ",") == ["a", 'b,"c"', "", "", 'd"e']
     assert split_row("", ",") == [""]
-
-
-AMOUNT = st.integers(-(2**63 - 2), 2**63 - 2)
-
-
-@st.composite
-def event_arrays(draw: st.DrawFn) -> np.ndarray:
-    small = draw(st.booleans())
-    size = draw(st.integers(1, 20))
-    events = empty_events(size)
-    whole = {"action": b"ACMRTFN", "side": b"BAN"}
-    for name in EVENT.names or ():
-        kind = EVENT[name]
-        if name == "reserved":
-            continue
-        for index in range(size):
-            if name in whole:
-                value = draw(st.sampled_from(list(whole[name])))
-            elif name in ("price", "size", "ts_event", "ts_recv"):
-                value = draw(st.integers(-1000, 10**9) if small else AMOUNT)
-                value = draw(st.sampled_from([value, UNDEF_PRICE])) if name == "price" else value
-            elif name == "instrument_id":
-                value = draw(st.sampled_from([1, 2, 9, 2**32 - 1]))
-            else:
-                info = np.iinfo(kind)
-                value = draw(st.integers(int(info.min), int(info.max)))
-            events[index][name] = value
-    return events
-
-
-KNOWN = {
-    1: td.Instrument("PLAIN"),
-    2: td.Instrument('od,d "one"', size_decimals=18),
-    9: td.Instrument("BTC/USD", size_decimals=5),
-}
 
 
 @given(event_arrays())

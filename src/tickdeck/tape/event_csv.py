@@ -87,7 +87,7 @@ class EventCsvReader(TextReader):
 
         self._read_rows, self._survey_rows = read_rows, survey_rows
 
-    def _begin(self, blocks: Blocks) -> tuple[list[str] | None, int, int]:
+    def _begin(self, blocks: Blocks) -> tuple[int, int]:
         head = blocks.data[: blocks.end].tobytes()
         names, self._delimiter, consumed, lines = header_of(head)
         if not names:
@@ -100,7 +100,7 @@ class EventCsvReader(TextReader):
         if ignored:
             self.report.notes["ignored_columns"] = ignored
         self._config[k.C_DELIMITER] = ord(self._delimiter)
-        return [FIELDS[column] for column in columns if column < len(FIELDS)], consumed, lines
+        return consumed, lines
 
     def _scan(self, blocks: Blocks, events: Records) -> int:
         table = self._table
@@ -110,8 +110,11 @@ class EventCsvReader(TextReader):
         )
         return stop
 
-    def _survey(self, blocks: Blocks) -> None:
-        self._survey_rows(blocks.data, blocks.end, self._columns, self._config, self._starts, self._stops, self._state)
+    def _survey(self, blocks: Blocks) -> int:
+        stop: int = self._survey_rows(
+            blocks.data, blocks.end, self._columns, self._config, self._starts, self._stops, self._state
+        )
+        return stop
 
     def _cells(self, row: bytes) -> list[str]:
         cells = split_row(row.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r"), self._delimiter)

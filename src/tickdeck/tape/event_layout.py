@@ -35,10 +35,8 @@ C_FINAL = 1  # nothing follows the buffer
 C_TIME_DIGITS = 2  # decimals of the time unit in ns; -1: ISO 8601
 C_PRICE_FACTOR = 3  # prices are multiplied by this ...
 C_PRICE_DIGITS = 4  # ... and divided by 10 to this
-C_EXPLICIT = 5  # the row says its action: no cell but the time is compulsory
-C_DEFAULT_TYPE = 6  # type of rows without one; -1: none
-C_HAS_SEQUENCE = 7
-C_COUNT = 8
+C_DEFAULT_TYPE = 5  # type of rows without one; -1: none
+C_COUNT = 6
 
 S_POSITION = 0  # first byte not consumed
 S_LINE = 1  # its line number
@@ -53,7 +51,8 @@ S_TIME_START = 9  # a time that is not 0 (survey)
 S_TIME_STOP = 10
 S_SKIPPED = 11  # rows of symbols that were not asked for
 S_ESCAPED = 12  # a cell of the row holds doubled quotes
-S_COUNT = 13
+S_SURVEY = 13  # where the survey stands
+S_COUNT = 14
 
 DATA, FULL, ODD, KEY = 0, 1, 2, 3  # why a kernel stopped: no complete row left, output full, row not plain, new instrument
 

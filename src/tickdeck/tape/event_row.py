@@ -45,19 +45,12 @@ class RowParser:
     ----------
     table : InstrumentTable
     options : ReadOptions
-    explicit : bool
-        The rows say their action (see ``event_schema``).
-    has_sequence : bool
     default_type : int
         Type of rows without one; -1: none.
     """
 
-    def __init__(
-        self, table: InstrumentTable, options: ReadOptions, explicit: bool, has_sequence: bool, default_type: int
-    ) -> None:
+    def __init__(self, table: InstrumentTable, options: ReadOptions, default_type: int) -> None:
         self.table = table
-        self.explicit = explicit
-        self.has_sequence = has_sequence
         self.default_type = default_type
         self.time_digits = TIME_DIGITS.get(options.time_unit or "", 0)
         self.price_factor, self.price_digits = _price_scale(options.price_scale)
@@ -77,14 +70,14 @@ class RowParser:
         if use == k.U_SKIP:
             return None
         kind = TYPES[self._type(row)]
-        rules = 0 if self.explicit else kind.rules
+        rules = 0 if row["action"] else kind.rules
         values: dict[str, int] = {
             "action": kind.action,
             "flags": kind.flags,
             "rtype": kind.rtype,
             "instrument_id": instrument_id,
             "publisher_id": publisher_id + (1 if kind.rules & IS_TOP else 0),
-            "sequence": 0 if self.has_sequence else line,
+            "sequence": line,
             "ts_event": self._time(row["timestamp"], "timestamp"),
             "ts_recv": self._time(row["ts_recv"], "ts_recv") if row["ts_recv"] else 0,
             "side": self._side(row["side"], rules, kind.name),

@@ -10,9 +10,9 @@ One row is one event. The rules, for CSV, JSON lines and frames alike:
   stands in `order_id`).
 - ``order_id`` of a trade is its `trade_id`. Other types take `order_id` and fall back to `trade_id`. Ids that are no plain number
   (UUIDs, hex, leading zeros, beyond 64 bits) become their 64-bit FNV-1a hash.
-- Without a ``sequence`` column the sequence is the row's line, so rows with equal times stay groups of their own. Without
-  ``flags`` every row is a group (LAST). Without ``action`` it follows from the type; with it, type may be missing and no cell
-  is compulsory but the time.
+- An empty ``sequence`` is the row's line, so rows with equal times stay groups of their own. Without ``flags`` every row is a
+  group (LAST). Without an ``action`` it follows from the type; with one, the type may be missing and no cell is compulsory but
+  the time.
 - Prices and quantities are decimals, never floats; an empty price is none. Times are told by their magnitude (below 10^8: ns as
   they stand) or ISO 8601.
 """

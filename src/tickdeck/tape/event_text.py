@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 
@@ -45,16 +46,16 @@ class TextReader(Reader):
         self._config = np.zeros(k.C_COUNT, np.int64)
 
     @abstractmethod
-    def _begin(self, blocks: Blocks) -> tuple[list[str] | None, int, int]:
-        """Read the head -> fields that the file has (None: any), bytes consumed, lines consumed."""
+    def _begin(self, blocks: Blocks) -> tuple[int, int]:
+        """Read the head -> bytes and lines consumed."""
 
     @abstractmethod
     def _scan(self, blocks: Blocks, events: Records) -> int:
         """Run the compiled loop over the block."""
 
     @abstractmethod
-    def _survey(self, blocks: Blocks) -> None:
-        """Run the compiled survey over the block."""
+    def _survey(self, blocks: Blocks) -> int:
+        """Run the compiled survey over the block from ``state[S_SURVEY]`` on."""
 
     @abstractmethod
     def _cells(self, row: bytes) -> list[str]:
@@ -71,12 +72,10 @@ class TextReader(Reader):
         with self.source.open() as stream:
             blocks = Blocks(stream, self.path, self.unit, self.block_bytes)
             self._refill(blocks, 0)
-            fields, consumed, lines = self._begin(blocks)
+            consumed, lines = self._begin(blocks)
             state[k.S_POSITION], state[k.S_LINE] = consumed, 1 + lines
-            explicit = fields is not None and "action" in fields
-            has_sequence = fields is not None and "sequence" in fields
-            parser = RowParser(self._table, options, explicit, has_sequence, self._default_type)
-            config[k.C_EXPLICIT], config[k.C_HAS_SEQUENCE], config[k.C_DEFAULT_TYPE] = explicit, has_sequence, self._default_type
+            parser = RowParser(self._table, options, self._default_type)
+            config[k.C_DEFAULT_TYPE] = self._default_type
             config[k.C_PRICE_FACTOR], config[k.C_PRICE_DIGITS] = parser.price_factor, parser.price_digits
             self._infer(blocks, parser)
             events = np.empty(options.chunk, EVENT)
@@ -112,14 +111,24 @@ class TextReader(Reader):
 
     def _infer(self, blocks: Blocks, parser: RowParser) -> None:
         """Time unit and size decimals from the first block."""
-        state, config = self._state, self._config
-        self._survey(blocks)
-        seen = int(state[k.S_QTY_DECIMALS])
+        state = self._state
+        state[k.S_SURVEY] = state[k.S_POSITION]
+        seen, odd_time = 0, ""
+        while self._survey(blocks) == k.ODD:
+            row = blocks.data[state[k.S_SURVEY] : state[k.S_STOP]].tobytes()
+            with suppress(RowError):
+                cells = self._cells(row)
+                seen = max(seen, len(cells[k.F_QTY].partition(".")[2]))
+                if not state[k.S_TIME_STOP] and not odd_time:
+                    odd_time = cells[k.F_TIME] if cells[k.F_TIME].strip("-.0 \t") else ""
+            state[k.S_SURVEY] = state[k.S_STOP]
+        seen = max(seen, int(state[k.S_QTY_DECIMALS]))
         self._table.inferred_decimals = min(max(seen, _INFERRED_DECIMALS), 18) if seen else 0
         if self.options.time_unit is None:
             text = blocks.data[state[k.S_TIME_START] : state[k.S_TIME_STOP]].tobytes().decode(errors="replace")
+            text = odd_time or text
             parser.time_digits = time_digits(text) if text else 0
-        config[k.C_TIME_DIGITS] = parser.time_digits
+        self._config[k.C_TIME_DIGITS] = parser.time_digits
 
     def _cell(self, blocks: Blocks, field: int) -> bytes:
         return blocks.data[self._starts[field] : self._stops[field]].tobytes()

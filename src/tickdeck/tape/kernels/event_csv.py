@@ -26,6 +26,7 @@ from tickdeck.tape.event_layout import (
     S_SKIPPED,
     S_SLOT,
     S_STOP,
+    S_SURVEY,
     S_TIME_START,
     S_TIME_STOP,
     U_ODD,
@@ -199,21 +200,23 @@ def read_rows(buffer, end, columns, config, slots, blob, starts, stops, state, e
 
 @kernel(entry=True)
 def survey_rows(buffer, end, columns, config, starts, stops, state):
-    """Look at the rows of the first block: the most decimals of a quantity, and a time that is not 0. Nothing is consumed."""
+    """Look at the rows of the first block: the most decimals of a quantity, and a time that is not 0. Nothing is consumed.
+
+    Returns DATA at the end, ODD at a row that is not plain, which lies from ``state[S_SURVEY]`` to ``state[S_STOP]``.
+    """
     delimiter = np.uint8(config[C_DELIMITER])
     end = whole_lines(buffer, end)
-    at = state[S_POSITION]
+    at = state[S_SURVEY]
     while at < end:
         following = skip_line(buffer, at)
         if following == at:
             following = split_row(buffer, at, end, delimiter, columns, starts, stops, state)
             if following < 0:
-                if not mark_odd(buffer, at, end, delimiter, config[C_FINAL] != 0, state):
-                    return
-                following = state[S_STOP]
-            else:
-                survey(buffer, starts, stops, state)
+                state[S_SURVEY] = at
+                return ODD if mark_odd(buffer, at, end, delimiter, config[C_FINAL] != 0, state) else DATA
+            survey(buffer, starts, stops, state)
         at = following
+    return DATA
 
 
 @kernel

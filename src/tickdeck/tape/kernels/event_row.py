@@ -9,8 +9,6 @@ import numpy as np
 from tickdeck.core.kernel import kernel
 from tickdeck.tape.event_layout import (
     C_DEFAULT_TYPE,
-    C_EXPLICIT,
-    C_HAS_SEQUENCE,
     C_PRICE_DIGITS,
     C_PRICE_FACTOR,
     C_TIME_DIGITS,
@@ -184,7 +182,7 @@ def small_fields(buffer, starts, stops, event):
 @kernel
 def price_and_size(buffer, starts, stops, config, rules, size_decimals, event):
     """Price and size of the row; False: not plain, or missing where the type needs them."""
-    explicit = config[C_EXPLICIT] != 0
+    explicit = stops[F_ACTION] > starts[F_ACTION]
     event.price = UNDEF
     event.size = 0
     if stops[F_PRICE] > starts[F_PRICE]:
@@ -244,14 +242,14 @@ def make_event(buffer, starts, stops, config, slots, state, event):
     if kind < 0:
         return False
     rules = TYPE_RULES[kind]
-    explicit = config[C_EXPLICIT] != 0
+    explicit = stops[F_ACTION] > starts[F_ACTION]
     event.action = TYPE_ACTIONS[kind]
     event.flags = TYPE_FLAGS[kind]
     event.rtype = TYPE_RTYPES[kind]
     event.channel_id = 0
     event.ts_in_delta = 0
     event.reserved = 0
-    event.sequence = U0 if config[C_HAS_SEQUENCE] else np.uint64(state[S_LINE])
+    event.sequence = np.uint64(state[S_LINE])
     slot = state[S_SLOT]
     event.instrument_id = slots[slot].instrument_id
     event.publisher_id = slots[slot].publisher_id + (1 if rules & IS_TOP else 0)
