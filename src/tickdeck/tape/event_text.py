@@ -17,7 +17,7 @@ from tickdeck.tape import event_layout as k
 from tickdeck.tape.blocks import BLOCK_BYTES, Blocks
 from tickdeck.tape.event_instruments import InstrumentTable
 from tickdeck.tape.event_row import RowParser
-from tickdeck.tape.event_schema import FIELDS, SHOWN, TIME_DIGITS, TYPE_INDEX, RowError, time_digits
+from tickdeck.tape.event_schema import FIELDS, NUMBER, SHOWN, TIME_DIGITS, TYPE_INDEX, RowError, time_digits
 from tickdeck.tape.reader import Reader, ReadOptions
 from tickdeck.tape.source import Source
 
@@ -118,7 +118,8 @@ class TextReader(Reader):
             row = blocks.data[state[k.S_SURVEY] : state[k.S_STOP]].tobytes()
             with suppress(RowError):
                 cells = self._cells(row)
-                seen = max(seen, len(cells[k.F_QTY].partition(".")[2]))
+                qty = cells[k.F_QTY].strip(" \t")
+                seen = max(seen, len(qty.partition(".")[2]) if NUMBER.fullmatch(qty) else 0)
                 if not state[k.S_TIME_STOP] and not odd_time:
                     odd_time = cells[k.F_TIME] if cells[k.F_TIME].strip("-.0 \t") else ""
             state[k.S_SURVEY] = state[k.S_STOP]

@@ -34,6 +34,7 @@ from tickdeck.tape.event_layout import (
 )
 from tickdeck.tape.kernels.event_cells import (
     POINT,
+    number,
 )
 from tickdeck.tape.kernels.event_row import (
     find_slot,
@@ -222,9 +223,8 @@ def survey_rows(buffer, end, columns, config, starts, stops, state):
 @kernel
 def survey(buffer, starts, stops, state):
     """Take note of one row's quantity and time."""
-    for at in range(starts[F_QTY], stops[F_QTY]):
-        if buffer[at] == POINT:
-            state[S_QTY_DECIMALS] = max(state[S_QTY_DECIMALS], stops[F_QTY] - at - 1)
+    decimals = number(buffer, starts[F_QTY], stops[F_QTY])[0]
+    state[S_QTY_DECIMALS] = max(state[S_QTY_DECIMALS], decimals)
     if state[S_TIME_STOP] == 0:
         for at in range(starts[F_TIME], stops[F_TIME]):
             if buffer[at] != POINT and buffer[at] != 48 and buffer[at] != 45:
