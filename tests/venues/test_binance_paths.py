@@ -194,6 +194,49 @@ def test_damaged_frames_give_the_same_either_way(futures: bool, seed: int) -> No
         check(one, other, ws(damage(payload, draw) if draw.random() < 0.8 else payload, draw.choice((RECV, 0, 1))))
 
 
+ODD = [
+    "0",
+    "-0",
+    "00.10",
+    "1e3",
+    "1.5E-3",
+    "1e0003",
+    "1.25e000000",
+    "1e-9",
+    "1e-10",
+    "1e10",
+    "0e9999",
+    "0." + "0" * 97,
+    "0." + "0" * 98,
+]
+ODD += [
+    "9223372036.854775806",
+    "9223372036.854775807",
+    "92233720368.54775806",
+    "0.1234567891",
+    "1.",
+    ".5",
+    "+1",
+    " 1",
+    "1 ",
+    "1_0",
+    "",
+    "-",
+]
+ODD += ["NaN", "Infinity", "0x10", "1,5", "1e", "1e+", "1e+05", "--1", "1.2.3", "१", "1" * 100, "-1.5", "1\\u0030", "5e-324"]
+
+
+@pytest.mark.parametrize("futures", [False, True])
+@pytest.mark.parametrize("text", ODD)
+def test_odd_amounts_give_the_same_either_way(text: str, futures: bool) -> None:
+    for payload in messages(futures):
+        for amount in (b'"100.50"', b'"1.25000000"', b'"0.000"', b'"10.50"', b'"0.125"', b'"10.5"', b'"1.00"', b'"10.6"', b'"3"'):
+            if amount in payload:
+                for decimals in (8, 3, 12):
+                    parsers = in_step(futures, (Instrument("BTCUSDT", size_decimals=decimals),))
+                    check(*parsers, ws(payload.replace(amount, b'"' + text.encode() + b'"', 1)))
+
+
 def shuffled(value: Any, draw: random.Random) -> Any:
     """The same JSON value with the keys of its objects in another order."""
     if isinstance(value, dict):

@@ -4,7 +4,8 @@ Every scanner takes ``(data, at, end, ...)``: the bytes (uint8), the position to
 read. It returns what it found, the position after it and one of the codes below; after an error the first value is 0 and the
 position is where it was seen. Values stay below 2^63 - 1 in magnitude, because that value means "no price".
 
-A decimal is ``-?digits[.digits][e[+-]digits]``. Surplus decimals must be zeros: nothing is rounded.
+A decimal is ``-?digits[.digits][e[+-]digits]`` of at most 100 characters, four of them in the exponent. Surplus decimals must be
+zeros: nothing is rounded.
 """
 
 import numpy as np
@@ -27,7 +28,8 @@ LARGEST = 2**63 - 2
 _BEFORE_DIGIT = (LARGEST - 9) // 10
 _POWERS = np.array([10**k for k in range(19)], np.int64)
 _LARGEST_AT = np.array([LARGEST // 10**k for k in range(19)], np.int64)
-_EXPONENT_LIMIT = 10_000
+_LONGEST = 100
+_LONGEST_EXPONENT = 4
 
 # Typed constants: a plain integer would make Numba compile a copy of each callee for each value.
 _QUOTE = np.uint8(ord('"'))
@@ -84,6 +86,7 @@ def scan_any_decimal(data, at, end, decimals):
 
     The significant digits up to the last non-zero one are read as an integer; what remains is a power of ten.
     """
+    start = at
     negative = at < end and data[at] == _MINUS
     if negative:
         at += 1
@@ -132,11 +135,15 @@ def scan_any_decimal(data, at, end, decimals):
             digit = np.int64(data[at]) - _ZERO
             if digit < 0 or digit > 9:
                 break
-            exponent = min(exponent * 10 + digit, np.int64(_EXPONENT_LIMIT))
+            exponent = exponent * 10 + digit
             at += 1
+            if at - first > _LONGEST_EXPONENT:
+                return np.int64(0), at, MALFORMED
         if at == first:
             return np.int64(0), at, OUT_OF_BOUNDS if at >= end else MALFORMED
         shift += -exponent if fall else exponent
+    if at - start > _LONGEST:
+        return np.int64(0), at, MALFORMED
     if code != OK:
         return np.int64(0), at, code
     if mantissa == 0:
@@ -181,7 +188,7 @@ def scan_decimal(data, at, end, decimals):
             room -= 1
             at += 1
         plain = at > first and at < end
-    if plain:
+    if plain and at - start <= _LONGEST:
         following = np.int64(data[at])
         digit = following - _ZERO
         if (digit < 0 or digit > 9) and (following | 32) != ord("e") and value <= _LARGEST_AT[room]:
