@@ -20,11 +20,13 @@ _READ_BYTES = 131_072
 class FrameWalk:
     """Follows frame borders through compressed bytes that arrive in pieces."""
 
-    __slots__ = ("_got", "_steps", "_want", "between")
+    __slots__ = ("_got", "_steps", "_want", "after_block", "between")
 
     def __init__(self) -> None:
         self.between = True
         """Every byte so far belongs to a complete frame."""
+        self.after_block = False
+        """The last byte so far ends a block or a header, and something of the frame is to come."""
         self._got = bytearray()
         self._steps = self._walk()
         self._want = next(self._steps)
@@ -43,17 +45,19 @@ class FrameWalk:
             yield -(window + (0, 1, 2, 4)[descriptor & 3] + (single_segment, 2, 4, 8)[descriptor >> 6])
             last = 0
             while not last:
+                self.after_block = True
                 block = int.from_bytes((yield 3), "little")
                 last = block & 1
                 yield -1 if block >> 1 & 3 == _RLE else -(block >> 3)
             if descriptor & 4:
+                self.after_block = True
                 yield -4
 
     def feed(self, data: bytes) -> None:
         """Follow the next piece."""
         at, end = 0, len(data)
         while at < end:
-            self.between = False
+            self.between = self.after_block = False
             if self._want > 0:
                 taken = data[at : at + self._want - len(self._got)]
                 self._got += taken
@@ -72,11 +76,6 @@ class FrameWalk:
             while self._want == 0:
                 self._want = self._steps.send(b"")
 
-    @property
-    def missing(self) -> int:
-        """Bytes that are wanting to the end of the current part."""
-        return abs(self._want) - len(self._got)
-
 
 class _Followed:
     """The compressed stream, followed by a walk as the decompressor reads it."""
@@ -93,7 +92,7 @@ class _Followed:
         if data:
             self.walk.feed(data)
             return data
-        if self.walk.between or self._ended or self.walk.missing < 2:
+        if self._ended or not self.walk.after_block:
             return b""
         # The decompressor gives up what it holds back at the end of a file that breaks off between two blocks, unless one more
         # byte comes; a single byte is not enough to be taken for the next part.
