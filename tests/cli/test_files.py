@@ -100,7 +100,7 @@ def test_a_summary_does_not_depend_on_the_chunks() -> None:
     events["ts_recv"][3_000:3_010] -= 10**12
     whole, parts = summary_of(events, CHUNK), summary_of(events, 7)
     assert whole.backwards == parts.backwards == {"ts_event": 1, "ts_recv": 1}
-    for name in ("events", "first", "last", "peak_second", "prices", "instruments", "publishers", "snapshot", "gaps"):
+    for name in ("events", "range", "peak_second", "prices", "instruments", "publishers", "snapshot", "gaps"):
         assert getattr(whole, name) == getattr(parts, name), name
 
 

@@ -32,8 +32,20 @@ if TYPE_CHECKING:
     from tickdeck.core import Records
     from tickdeck.tape import Reader
 
-HARMLESS = frozenset({"sequence_gap", "unknown_order", "duplicate_order", "zero_length_prefix", "broken_trade"})
-"""Anomalies that the events themselves still carry. Any other kind is something that no event stands for."""
+HARMLESS = frozenset(
+    {
+        "broken_trade",
+        "checksum_mismatch",
+        "overlapping_update",
+        "sequence_gap",
+        "stale_snapshot",
+        "stale_update",
+        "unordered",
+        "update_before_snapshot",
+        "zero_length_prefix",
+    }
+)
+"""Anomalies that leave out nothing but what the venue's own rules discard. Any other kind is data that no event stands for."""
 
 
 def command(

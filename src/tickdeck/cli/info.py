@@ -77,13 +77,24 @@ def command(
         _print(found)
 
 
+def _note(value: object) -> object:
+    """Counts of nanoseconds since the epoch as a time."""
+    from tickdeck.core import ns_text
+
+    return ns_text(value) if isinstance(value, int) and value > 10**17 else value
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+
+
 def _print(found: dict[str, Any]) -> None:
     def line(name: str, value: object) -> None:
         print(f"{name:<13}{value}")
 
     line("file", found["file"])
     line("format", f"{found['format']}, schema {found['schema'] or 'events'}")
-    notes = {name: value for name, value in found["notes"].items() if not isinstance(value, (dict, list))}
+    notes = {name: _note(value) for name, value in found["notes"].items() if not isinstance(value, (dict, list))}
     if notes:
         line("says", ", ".join(f"{name} {value}" for name, value in notes.items()))
     line("events", f"{found['events']:,}" + (f", {found['snapshot']:,} of them snapshot" if found["snapshot"] else ""))
@@ -91,7 +102,7 @@ def _print(found: dict[str, Any]) -> None:
         line("actions", ", ".join(f"{name} {count:,}" for name, count in found["actions"].items()))
         line("first", found["first"])
         line("last", found["last"])
-        line("rate", f"{found['events_per_second']:,.1f} events/s on average, {found['peak_second']:,} in the busiest second")
+        line("rate", f"{_rate(found['events_per_second'])} events/s on average, {found['peak_second']:,} in the busiest second")
     line("instruments", f"{len(found['instruments']):,}")
     ranked = sorted(found["instruments"].items(), key=lambda item: -item[1]["events"])
     for number, item in ranked[:_SHOWN]:

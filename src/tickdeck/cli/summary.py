@@ -16,6 +16,15 @@ from tickdeck.tape.tape_time import tape_times
 SECOND = 1_000_000_000
 
 
+def _widen(known: tuple[int, int] | None, times: NDArray[np.int64]) -> tuple[int, int] | None:
+    """The range of `times`, zeros (unknown) left out, and of what is `known`."""
+    times = times[times != 0]
+    if not len(times):
+        return known
+    low, high = int(times.min()), int(times.max())
+    return (low, high) if known is None else (min(low, known[0]), max(high, known[1]))
+
+
 class Summary:
     """What a stream holds; feed it every chunk in order."""
 
@@ -27,8 +36,8 @@ class Summary:
         self.publishers: Counter[int] = Counter()
         self.instruments: Counter[int] = Counter()
         self.prices: dict[int, tuple[int, int]] = {}
-        self.first: int | None = None
-        self.last: int | None = None
+        self.range: tuple[int, int] | None = None
+        self._snapshot_range: tuple[int, int] | None = None
         self.backwards = {"ts_event": 0, "ts_recv": 0}
         self._latest = {"ts_event": -(2**63), "ts_recv": -(2**63)}
         self._second = (0, 0)
@@ -46,8 +55,10 @@ class Summary:
         for number, count in zip(*np.unique(events["publisher_id"], return_counts=True)):
             self.publishers[int(number)] += int(count)
         self._add_instruments(events)
-        live = events if not in_snapshot.any() else events[~in_snapshot]
-        self._add_times(live)
+        if in_snapshot.any():
+            self._snapshot_range = _widen(self._snapshot_range, tape_times(events[in_snapshot]))
+            events = events[~in_snapshot]
+        self._add_times(events)
 
     def _add_instruments(self, events: Records) -> None:
         numbers, place, counts = np.unique(events["instrument_id"], return_inverse=True, return_counts=True)
@@ -68,9 +79,7 @@ class Summary:
         times = times[times != 0]
         if not len(times):
             return
-        low, high = int(times.min()), int(times.max())
-        self.first = low if self.first is None else min(self.first, low)
-        self.last = high if self.last is None else max(self.last, high)
+        self.range = _widen(self.range, times)
         for name in self.backwards:
             column = events[name]
             values = column[column != 0]
@@ -88,7 +97,8 @@ class Summary:
 
     def result(self, reader: Reader) -> dict[str, Any]:
         """Plain values, with what `reader` knows and met."""
-        span = 0 if self.first is None or self.last is None else self.last - self.first
+        first, last = self.range or self._snapshot_range or (None, None)
+        span = self.range[1] - self.range[0] if self.range else 0
         named: dict[int, dict[str, Any]] = {}
         for number in sorted({*self.instruments, *reader.instruments}):
             known = reader.instruments.get(number)
@@ -107,8 +117,8 @@ class Summary:
             "events": self.events,
             "snapshot": self.snapshot,
             "actions": {chr(code): int(self.actions[code]) for code in np.flatnonzero(self.actions)},
-            "first": None if self.first is None else ns_text(self.first),
-            "last": None if self.last is None else ns_text(self.last),
+            "first": None if first is None else ns_text(first),
+            "last": None if last is None else ns_text(last),
             "seconds": span / SECOND,
             "events_per_second": (self.events - self.snapshot) / span * SECOND if span else 0.0,
             "peak_second": self.peak_second,
