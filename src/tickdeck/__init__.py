@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         price_text,
         to_ns,
     )
+    from tickdeck.simulation import simulate
     from tickdeck.tape import Catalog, DataSource, read, write
 
 _HOMES = {
@@ -42,6 +43,7 @@ _HOMES = {
     "Catalog": "tape",
     "DataSource": "tape",
     "read": "tape",
+    "simulate": "simulation",
     "write": "tape",
 }
 
@@ -60,6 +62,7 @@ __all__ = [
     "price",
     "price_text",
     "read",
+    "simulate",
     "to_ns",
     "write",
 ]
