@@ -360,3 +360,23 @@ def test_speed_that_is_none_is_one_line_error(saved, speed: object) -> None:
 def test_no_source_is_one_line_error() -> None:
     with pytest.raises(UsageError, match="nothing to play"):
         DataSource()
+
+
+def test_arrays_in_memory_are_played_and_sought_both_ways() -> None:
+    source = DataSource(ticks(100), tape(*((number * SECOND, 128) for number in range(50)), instrument=2), chunk=256)
+    assert sum(len(chunk) for chunk in source) == 150
+    source.seek(90 * SECOND)
+    assert source.next_event()["ts_recv"] == 90 * SECOND
+    source.seek(10 * SECOND)
+    assert [source.next_event()["instrument_id"] for _ in range(4)] == [1, 2, 1, 2]
+
+
+def test_time_is_that_of_the_last_event_across_chunks(saved) -> None:
+    source = DataSource(saved("a.npy", ticks(600)), chunk=256)
+    assert source.time is None
+    for number in range(1, 601):
+        assert not source.is_finished
+        source.next_event()
+        assert source.time == number * SECOND
+    assert source.is_finished
+    assert source.time == 600 * SECOND

@@ -47,7 +47,7 @@ class Schedule:
         Tape seconds a clock second; infinity: everything is due at once.
     """
 
-    __slots__ = ("_anchor", "_clock", "_lock", "_paused_at", "_sleep", "_speed")
+    __slots__ = ("_anchor", "_clock", "_lock", "_paused_at", "_sleep", "_speed", "is_free")
 
     def __init__(self, clock: Clock, sleep: Callable[[float], object], speed: float) -> None:
         self._clock = clock
@@ -56,6 +56,8 @@ class Schedule:
         self._anchor: tuple[int, int] | None = None
         self._paused_at: int | None = None
         self._lock = threading.Lock()
+        self.is_free = math.isinf(speed)
+        """Everything is due at once, and there is no pause."""
 
     @property
     def speed(self) -> float:
@@ -70,6 +72,7 @@ class Schedule:
                 # From full speed there is no tape time to go on from: the next event starts a new schedule.
                 self._anchor = None if math.isinf(self._speed) else (now, self._due(now))
             self._speed = speed
+            self.is_free = math.isinf(speed) and self._paused_at is None
 
     @property
     def is_paused(self) -> bool:
@@ -81,6 +84,7 @@ class Schedule:
         with self._lock:
             if self._paused_at is None:
                 self._paused_at = self._clock()
+            self.is_free = False
 
     def resume(self) -> None:
         """Let time go on from where it stood."""
@@ -88,6 +92,7 @@ class Schedule:
             if self._paused_at is not None and self._anchor is not None:
                 self._anchor = (self._anchor[0] + self._clock() - self._paused_at, self._anchor[1])
             self._paused_at = None
+            self.is_free = math.isinf(self._speed)
 
     def restart(self) -> None:
         """Forget the anchor: the next event is due when it is asked for."""

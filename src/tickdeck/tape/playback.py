@@ -84,18 +84,21 @@ class DataSource:
         self._times: NDArray[np.int64] = np.zeros(0, np.int64)
         self._at = 0
         self._time: int | None = None
-        self._passed = _EARLIEST
+        """Of the last record of the chunk before."""
+        self._floor = _EARLIEST
 
     def next_event(self) -> np.void | None:
         """The next record once it is due; None while paused and at the end.
 
         At a finite speed the call sleeps until then.
         """
-        if not self._await():
-            return None
-        event: np.void = self._chunk[self._at]
-        self._time = self._passed = int(self._times[self._at])
-        self._at += 1
+        at = self._at
+        if not (self._schedule.is_free and at < len(self._chunk)):
+            if not self._await():
+                return None
+            at = self._at
+        self._at = at + 1
+        event: np.void = self._chunk[at]
         return event
 
     def next_chunk(self) -> Records | None:
@@ -105,13 +108,12 @@ class DataSource:
         """
         if not self._await():
             return None if self.is_finished else self._chunk[:0]
-        if math.isinf(self.speed):
+        if self._schedule.is_free:
             end = len(self._chunk)
         else:
             due = self._schedule.due(int(self._times[self._at]))
             end = max(self._at + 1, int(np.searchsorted(self._times, due, side="right")))
         events = self._chunk[self._at : end]
-        self._time = self._passed = int(self._times[end - 1])
         self._at = end
         return events
 
@@ -140,14 +142,15 @@ class DataSource:
             `to` lies behind, and a source cannot be read again.
         """
         target = to_ns(to)
-        if target > self._passed and not is_ranged(self._merged):
+        passed = self._floor if self.time is None else self.time
+        if target > passed and not is_ranged(self._merged):
             rest = [self._chunk[self._at :]] if self._at < len(self._chunk) else []
             self._chunks = between(chain(rest, self._chunks), target, None)
         else:
             self._merged = MergedReader(self._readers_again(), self._merged.options.chunk, self._merged.ids)
             self._chunks = self._merged.between(target, None)
         self._chunk, self._times, self._at = empty_events(), self._times[:0], 0
-        self._time, self._passed = None, target - 1
+        self._time, self._floor = None, target - 1
         self._schedule.restart()
 
     @property
@@ -180,7 +183,7 @@ class DataSource:
     @property
     def time(self) -> int | None:
         """Tape time of the last record delivered, ns since the epoch; None before the first."""
-        return self._time
+        return int(self._times[self._at - 1]) if self._at else self._time
 
     @property
     def instruments(self) -> dict[int, Instrument]:
@@ -204,7 +207,7 @@ class DataSource:
 
     def __repr__(self) -> str:
         speed = "max" if math.isinf(self.speed) else f"{self.speed:g}"
-        at = "at the start" if self._time is None else f"at {ns_text(self._time)}"
+        at = "at the start" if self.time is None else f"at {ns_text(self.time)}"
         return f"<DataSource {self._merged.path} {at}, speed {speed}{', paused' if self.is_paused else ''}>"
 
     def _readers_again(self) -> list[Reader]:
@@ -230,6 +233,7 @@ class DataSource:
         if chunk is None:
             return False
         times = np.maximum.accumulate(tape_times(chunk))
+        self._time = self.time
         self._times = times if self._time is None else np.maximum(times, self._time)
         self._chunk = chunk
         self._at = 0
@@ -240,7 +244,7 @@ class DataSource:
         if not self._fill():
             return False
         while not self.is_paused:
-            if math.isinf(self.speed):
+            if self._schedule.is_free:
                 return True
             following = int(self._times[self._at])
             if self._schedule.due(following) >= following:
