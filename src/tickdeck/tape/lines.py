@@ -45,6 +45,8 @@ class LinesReader(VenueReader):
         from tickdeck.venues.binance import BinanceParser
         from tickdeck.venues.registry import venue_parser
 
+        if not source.head.strip():
+            raise FormatError("there are no lines in it", path=source.path)
         made = parser or venue_parser(venue_of(source.head), tuple(options.instruments))
         if not isinstance(made, BinanceParser):
             raise FormatError(f"lines hold messages of Binance, not of {made.venue}", path=source.path)
