@@ -9,6 +9,7 @@ from tickdeck.tape.source import Source
 
 if TYPE_CHECKING:
     from tickdeck.tape.catalog import Catalog
+    from tickdeck.tape.event_frame import to_polars
     from tickdeck.tape.playback import DataSource
 
 __all__ = [
@@ -25,11 +26,12 @@ __all__ = [
     "format_names",
     "get_format",
     "read",
+    "to_polars",
     "write",
     "writer_for",
 ]
 
-_LATER = {"Catalog": "tickdeck.tape.catalog", "DataSource": "tickdeck.tape.playback"}
+_LATER = {"Catalog": "tickdeck.tape.catalog", "DataSource": "tickdeck.tape.playback", "to_polars": "tickdeck.tape.event_frame"}
 
 
 def __getattr__(name: str) -> object:
