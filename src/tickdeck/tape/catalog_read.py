@@ -62,12 +62,17 @@ class InstrumentReader(Reader):
                 return
 
     def _one(self, number: int, file: CatalogFile, start: int | None, end: int | None) -> Iterator[Records]:
+        chunks = self._decode(number, file, start, end)
+        # A small file is read and closed at once: in a merge of thousands of instruments all stand open together.
+        for events in list(chunks) if file.rows <= self.options.chunk else chunks:
+            self.position += int(len(events) * file.size / max(1, file.rows))
+            yield self._ids.apply(number, events)
+
+    def _decode(self, number: int, file: CatalogFile, start: int | None, end: int | None) -> Iterator[Records]:
         with self._fs.open(file.path, "rb") as stream:
             tape = ParquetTape(stream, file.path)
             self._ids.learn(number, tape.instruments)
-            for events in tape.chunks(self.options.chunk, start, end):
-                self.position += int(len(events) * file.size / max(1, file.rows))
-                yield self._ids.apply(number, events)
+            yield from tape.chunks(self.options.chunk, start, end)
 
 
 class _Files(Source):
