@@ -12,6 +12,9 @@ from tickdeck.tape.reader import Reader, ReadOptions
 from tickdeck.tape.source import Source
 from tickdeck.venues.parser import Frame, VenueParser
 
+_WHOLE = np.dtype((np.void, EVENT.itemsize))
+"""An event as one piece: numpy copies records field by field, at a fifth of the speed."""
+
 Mark = tuple[int, int, int]
 """A stated checksum: index of an event, instrument id, checksum."""
 
@@ -93,7 +96,7 @@ class VenueReader(Reader):
         while start < len(events):
             taken = min(room - self._count, len(events) - start)
             shift, end = self._count - start, start + taken
-            self._out[self._count : self._count + taken] = events[start:end]
+            self._out.view(_WHOLE)[self._count : self._count + taken] = events.view(_WHOLE)[start:end]
             self._count += taken
             self._marks += [(at + shift, number, checksum) for at, number, checksum in expected if start <= at < end]
             start = end

@@ -27,7 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from tickdeck.core import Flag, Instrument, Records, empty_events
+from tickdeck.core import EVENT, Flag, Instrument, Records, empty_events
 from tickdeck.venues.binance_join import Diff, JoiningParser
 from tickdeck.venues.event_rows import ASK, BID
 from tickdeck.venues.fields import integer, millis, symbol, units
@@ -84,6 +84,7 @@ _REST = {
 """Last part of a REST path -> kind."""
 
 _AGGREGATED = int(Flag.PUBLISHER_SPECIFIC)
+_ROWS = 8_192
 _SHORTEST_LEVEL = len('["0","0"]')
 
 
@@ -97,20 +98,22 @@ class BinanceParser(JoiningParser):
         self._unnamed: dict[str, Any] | None = None
         self._scan: Records = np.zeros(1, kernels.SCAN)
         self._kind = self._scan["kind"]
-        self._out = empty_events(1_024)
+        self._out = empty_events()
+        self._filled = 0
 
     def parse(self, frame: Frame) -> Records:
         """Events of `frame`; see :meth:`VenueParser.parse`."""
         length = len(frame.payload)
         if length and not frame.http:
-            self._reserve(length)
+            start = self._reserve(length)
             data = np.frombuffer(frame.payload, np.uint8)
-            count = kernels.parse_frame(
-                data, length, frame.ts_recv, self._table, self._scan, self._out, self.futures, self._rows.publisher
+            end = kernels.parse_frame(
+                data, length, frame.ts_recv, self._table, self._scan, self._out, start, self.futures, self._rows.publisher
             )
-            if count >= 0:
+            if end >= 0:
+                self._filled = end
                 self.report.messages[_KINDS[int(self._kind[0])]] += 1
-                return self._out[:count].copy()
+                return self._out[start:end]
         return self.parse_tolerant(frame)
 
     def parse_tolerant(self, frame: Frame) -> Records:
@@ -141,11 +144,16 @@ class BinanceParser(JoiningParser):
                 kinds[0] += kinds[kind]
         return at, count, code
 
-    def _reserve(self, length: int) -> None:
-        """Room for the events of a frame of `length` bytes."""
+    def _reserve(self, length: int) -> int:
+        """Row of `out` from which there is room for the events of a frame of `length` bytes.
+
+        Rows that were handed out are not used again: copying them would take longer than parsing them.
+        """
         rows = length // _SHORTEST_LEVEL + 2
-        if rows > len(self._out):
-            self._out = empty_events(2 * rows)
+        if self._filled + rows > len(self._out):
+            self._out = np.empty(max(rows, _ROWS), EVENT)
+            self._filled = 0
+        return self._filled
 
     # messages
 

@@ -477,14 +477,14 @@ def emit(data, scans, books, ts_recv, out, count, futures, publisher_id):
 
 
 @kernel(entry=True)
-def parse_frame(data, end, ts_recv, books, scan, out, futures, publisher_id):
-    """Events of the frame ``data[:end]`` in ``out``: how many, or OTHER or NO_ROOM. The kind stands in ``scan[0].kind``."""
-    at, code = scan_frame(data, _START, end, out, _START, scan, futures)
+def parse_frame(data, end, ts_recv, books, scan, out, count, futures, publisher_id):
+    """Events of the frame ``data[:end]`` in ``out[count:]``: new count, OTHER or NO_ROOM. Its kind stands in ``scan[0].kind``."""
+    at, code = scan_frame(data, _START, end, out, count, scan, futures)
     if code != OK:
         return code
     if at != end:
         return OTHER
-    count, code = emit(data, scan, books, ts_recv, out, _START, futures, publisher_id)
+    count, code = emit(data, scan, books, ts_recv, out, count, futures, publisher_id)
     return count if code == OK else code
 
 
