@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -113,10 +114,15 @@ def _verify(book: OrderBook, recorded: Records) -> bool:
 
 
 def _picture(tape: Path, output: Path) -> None:
-    from tickdeck.plotting import heatmap
-
+    try:
+        plotting = importlib.import_module("tickdeck.plotting")
+    except ModuleNotFoundError as error:
+        if error.name != "tickdeck.plotting":
+            raise
+        _say("picture", "none: tickdeck.plotting is not there")
+        return
     begun = time.perf_counter()
-    heatmap(tape, output)
+    plotting.heatmap(tape, output)
     _say("picture", f"{output}, the book over time, in {time.perf_counter() - begun:.1f} s")
 
 
