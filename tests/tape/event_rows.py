@@ -29,6 +29,7 @@ CELLS = {
     "ts_in_delta": ["", "-2147483648", "2147483648", "5"],
     "rtype": ["", "160", "999"],
     "action": ["", "A", "T", "M", "Z", "AA"],
+    "is_snapshot": ["", "true", "False", "1", "yes"],
 }
 
 AMOUNT = st.integers(-(2**63 - 2), 2**63 - 2)

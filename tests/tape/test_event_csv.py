@@ -18,7 +18,7 @@ from tickdeck.core import UNDEF_PRICE, FormatError, LossError, TickdeckError, Us
 from tickdeck.tape.event_csv import EventCsvReader, EventCsvWriter, split_row
 from tickdeck.tape.event_layout import C_TIME_DIGITS
 from tickdeck.tape.event_row import RowParser
-from tickdeck.tape.event_schema import FIELDS, RowError
+from tickdeck.tape.event_schema import FIELDS, WRITTEN, RowError
 from tickdeck.tape.reader import ReadOptions
 from tickdeck.tape.source import Source
 
@@ -404,8 +404,8 @@ def tolerant(path: Path) -> tuple[list[tuple[object, ...]], list[int]]:
     names = data[:header_end].decode().strip().split(",")
     reader._columns = np.array([FIELDS.index(name) for name in names])
     reader._delimiter = ","
-    reader._table.inferred_decimals = scan._table.inferred_decimals
-    parser = RowParser(reader._table, ReadOptions(), -1)
+    reader.table.inferred_decimals = scan.table.inferred_decimals
+    parser = RowParser(reader.table, ReadOptions(), -1)
     parser.time_digits = int(scan._config[C_TIME_DIGITS])
     events, bad = [], []
     at, line = header_end, 2
@@ -548,7 +548,7 @@ def test_what_csv_cannot_hold_is_refused_and_nothing_is_left(tmp_path: Path, fie
 def test_an_empty_tape_is_a_header(tmp_path: Path) -> None:
     with EventCsvWriter(tmp_path / "x.csv", {}):
         pass
-    assert (tmp_path / "x.csv").read_text() == ",".join(FIELDS) + "\n"
+    assert (tmp_path / "x.csv").read_text() == ",".join(WRITTEN) + "\n"
 
 
 @pytest.mark.parametrize(

@@ -142,8 +142,8 @@ def files(draw: st.DrawFn) -> bytes:
 def test_the_compiled_and_the_tolerant_parser_agree(tmp_path: Path, data: bytes) -> None:
     events, reader = read(tmp_path, data)
     other = EventJsonReader(Source(tmp_path / "x.jsonl"), ReadOptions())
-    other._table.inferred_decimals = reader._table.inferred_decimals
-    parser = RowParser(other._table, ReadOptions(), -1)
+    other.table.inferred_decimals = reader.table.inferred_decimals
+    parser = RowParser(other.table, ReadOptions(), -1)
     parser.time_digits = int(reader._config[C_TIME_DIGITS])
     expected, bad = [], []
     for number, line in enumerate(data.split(b"\n"), 1):

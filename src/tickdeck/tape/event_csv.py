@@ -103,7 +103,7 @@ class EventCsvReader(TextReader):
         return consumed, lines
 
     def _scan(self, blocks: Blocks, events: Records) -> int:
-        table = self._table
+        table = self.table
         stop: int = self._read_rows(
             *(blocks.data, blocks.end, self._columns, self._config, table.slots, table.blob),
             *(self._starts, self._stops, self._state, events),

@@ -43,6 +43,8 @@ class InstrumentTable:
         self._reserved = {item.instrument_id for item in options.instruments if item.instrument_id is not None}
         self._known: dict[tuple[str, str, str], tuple[int, int, int, int] | RowError] = {}
         self.inferred_decimals = 0
+        self.publisher_id = PUBLISHER
+        self.venue = ""
         self.slots: NDArray[np.void] = np.zeros(64, k.SLOT)
         self.blob: NDArray[np.uint8] = np.zeros(4096, np.uint8)
         self._blob_end = 0
@@ -90,8 +92,8 @@ class InstrumentTable:
             )
         self._ids.setdefault(name, given)
         made = declared.with_ids(given, declared.publisher_id) if declared else None
-        self._instruments[given] = made or Instrument(name, size_decimals=places, instrument_id=given)
-        publisher = declared.publisher_id if declared and declared.publisher_id is not None else PUBLISHER
+        self._instruments[given] = made or Instrument(name, size_decimals=places, venue=self.venue, instrument_id=given)
+        publisher = declared.publisher_id if declared and declared.publisher_id is not None else self.publisher_id
         return given, publisher, places, k.U_KEEP
 
     def _next_id(self) -> int:

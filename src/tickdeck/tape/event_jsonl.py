@@ -87,7 +87,7 @@ class EventJsonReader(TextReader):
         return start, 0
 
     def _scan(self, blocks: Blocks, events: Records) -> int:
-        table = self._table
+        table = self.table
         stop: int = self._read_lines(
             *(blocks.data, blocks.end, self._names, self._bounds, self._config, table.slots, table.blob),
             *(self._starts, self._stops, self._state, events),

@@ -75,6 +75,7 @@ DATA, FULL, ODD, KEY = 0, 1, 2, 3  # why a kernel stopped: no complete row left,
     F_DELTA,
     F_RTYPE,
     F_ACTION,
+    F_SNAPSHOT,
 ) = range(len(FIELDS))
 
 W_ISO = 0  # times are ISO 8601 text, else ns

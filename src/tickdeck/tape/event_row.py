@@ -8,7 +8,7 @@ from typing import Any
 
 from tickdeck.core import EVENT, UNDEF_PRICE, PrecisionError, TradingStatus, UsageError, to_ns
 from tickdeck.core.decimals import fixed
-from tickdeck.core.enums import Action, Side
+from tickdeck.core.enums import Action, Flag, Side
 from tickdeck.tape import event_layout as k
 from tickdeck.tape.event_instruments import InstrumentTable, hash64
 from tickdeck.tape.event_schema import (
@@ -27,6 +27,7 @@ from tickdeck.tape.event_schema import (
     SHOWN,
     SIDES,
     TIME_DIGITS,
+    TRUTHS,
     TYPE_INDEX,
     TYPE_OF_ACTION,
     TYPES,
@@ -95,6 +96,11 @@ class RowParser:
         for name, field in INTEGERS.items():
             if row[name]:
                 values[field] = bounded(row[name], name, *RANGES[name])
+        if row["is_snapshot"]:
+            truth = TRUTHS.get(row["is_snapshot"].lower())
+            if truth is None:
+                raise RowError(f"is_snapshot {row['is_snapshot'][:SHOWN]!r} is neither true nor false")
+            values["flags"] |= Flag.SNAPSHOT if truth else 0
         if rules & IS_TOP:
             if values["price"] == UNDEF_PRICE and values["size"]:
                 raise RowError("a bbo row with a qty needs a price")

@@ -12,7 +12,7 @@ One row is one event. The rules, for CSV, JSON lines and frames alike:
   (UUIDs, hex, leading zeros, beyond 64 bits) become their 64-bit FNV-1a hash.
 - An empty ``sequence`` is the row's line, so rows with equal times stay groups of their own. Without ``flags`` every row is a
   group (LAST). Without an ``action`` it follows from the type; with one, the type may be missing and no cell is compulsory but
-  the time.
+  the time. A true ``is_snapshot`` sets the SNAPSHOT flag.
 - Prices and quantities are decimals, never floats; an empty price is none. Times are told by their magnitude (below 10^8: ns as
   they stand) or ISO 8601.
 """
@@ -51,8 +51,11 @@ FIELDS = (
     "ts_in_delta",
     "rtype",
     "action",
+    "is_snapshot",
 )
 """The columns of the schema; every one but `timestamp`, `price`, `qty` and `type` (or `action`) is optional."""
+WRITTEN = FIELDS[:-1]
+"""The columns of a written file: `flags` says what `is_snapshot` says."""
 BASIC = FIELDS[:8]
 """The columns of the short form of a written file, which leaves out what other programs do not ask for."""
 REQUIRED = ("timestamp", "price", "qty")
@@ -108,7 +111,7 @@ TYPE_OF_ACTION = {
 SIDES = {
     **dict.fromkeys(("b", "buy", "bid", "1"), Side.BID),
     **dict.fromkeys(("a", "ask", "s", "sell", "-1", "offer"), Side.ASK),
-    **dict.fromkeys(("n", "none", "0"), Side.NONE),
+    **dict.fromkeys(("n", "none", "0", "unknown"), Side.NONE),
 }
 """Spellings of a side, in any case."""
 
@@ -120,6 +123,10 @@ SHOWN = 80
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 """A decimal number as text."""
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+
+
+TRUTHS = {"true": 1, "1": 1, "false": 0, "0": 0}
+"""Spellings of yes and no, in any case."""
 
 
 class RowError(TickdeckError, ValueError):

@@ -39,7 +39,7 @@ class TextReader(Reader):
         self._default_type = TYPE_INDEX.get(options.schema or "", -1)
         self.schema = options.schema or "event"
         stem = default_symbol or source.name.split(".")[0].upper() or "UNKNOWN"
-        self._table = InstrumentTable(options, stem, self.instruments)
+        self.table = InstrumentTable(options, stem, self.instruments)
         self._starts = np.zeros(len(FIELDS) + 1, np.int64)
         self._stops = np.zeros(len(FIELDS) + 1, np.int64)
         self._state = np.zeros(k.S_COUNT, np.int64)
@@ -74,7 +74,7 @@ class TextReader(Reader):
             self._refill(blocks, 0)
             consumed, lines = self._begin(blocks)
             state[k.S_POSITION], state[k.S_LINE] = consumed, 1 + lines
-            parser = RowParser(self._table, options, self._default_type)
+            parser = RowParser(self.table, options, self._default_type)
             config[k.C_DEFAULT_TYPE] = self._default_type
             config[k.C_PRICE_FACTOR], config[k.C_PRICE_DIGITS] = parser.price_factor, parser.price_digits
             self._infer(blocks, parser)
@@ -87,7 +87,7 @@ class TextReader(Reader):
                     events = np.empty(options.chunk, EVENT)
                     state[k.S_FILLED] = 0
                 elif stop == k.KEY:
-                    self._table.add_key(*(self._cell(blocks, field) for field in (k.F_SYMBOL, k.F_INSTRUMENT, k.F_DECIMALS)))
+                    self.table.add_key(*(self._cell(blocks, field) for field in (k.F_SYMBOL, k.F_INSTRUMENT, k.F_DECIMALS)))
                     state[k.S_SLOT] = 0
                 elif stop == k.ODD:
                     self._take_odd(blocks, parser, events)
@@ -124,7 +124,7 @@ class TextReader(Reader):
                     odd_time = cells[k.F_TIME] if cells[k.F_TIME].strip("-.0 \t") else ""
             state[k.S_SURVEY] = state[k.S_STOP]
         seen = max(seen, int(state[k.S_QTY_DECIMALS]))
-        self._table.inferred_decimals = min(max(seen, _INFERRED_DECIMALS), 18) if seen else 0
+        self.table.inferred_decimals = min(max(seen, _INFERRED_DECIMALS), 18) if seen else 0
         if self.options.time_unit is None:
             text = blocks.data[state[k.S_TIME_START] : state[k.S_TIME_STOP]].tobytes().decode(errors="replace")
             text = odd_time or text

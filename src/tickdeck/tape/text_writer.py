@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tickdeck.core import Instrument, Records
 from tickdeck.tape import event_layout as w
-from tickdeck.tape.event_schema import BASIC, FIELDS, TYPES, time_digits
+from tickdeck.tape.event_schema import BASIC, FIELDS, TYPES, WRITTEN, time_digits
 from tickdeck.tape.reader import Writer
 
 _BLOCK_BYTES = 1 << 20
@@ -46,7 +46,7 @@ class TextWriter(Writer):
         from tickdeck.tape.kernels.event_write import write_rows
 
         self._write_rows = write_rows
-        self.fields = FIELDS if full else BASIC
+        self.fields = WRITTEN if full else BASIC
         self._columns = np.array([FIELDS.index(name) for name in self.fields], np.int64)
         self._config = np.zeros(w.W_COUNT, np.int64)
         self._config[w.W_OMIT] = self.omit_empty

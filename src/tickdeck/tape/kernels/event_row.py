@@ -26,6 +26,7 @@ from tickdeck.tape.event_layout import (
     F_RTYPE,
     F_SEQUENCE,
     F_SIDE,
+    F_SNAPSHOT,
     F_SYMBOL,
     F_TIME,
     F_TRADE_ID,
@@ -46,6 +47,7 @@ from tickdeck.tape.event_schema import (
     NEEDS_QTY,
     NEEDS_SIDE,
     SIDES,
+    TRUTHS,
     TYPE_INDEX,
     TYPE_OF_ACTION,
     TYPES,
@@ -69,6 +71,7 @@ from tickdeck.tape.kernels.event_cells import (
 
 UNDEF = np.int64(2**63 - 1)
 TYPE_KEYS, TYPE_VALUES = word_table(TYPE_INDEX)
+TRUTH_KEYS, TRUTH_VALUES = word_table(TRUTHS)
 SIDE_KEYS, SIDE_VALUES = word_table({word: int(side) for word, side in SIDES.items()})
 TYPE_ACTIONS = np.array([item.action for item in TYPES], np.uint8)
 TYPE_FLAGS = np.array([int(item.flags) for item in TYPES], np.uint8)
@@ -77,6 +80,7 @@ TYPE_RTYPES = np.array([item.rtype for item in TYPES], np.uint8)
 ACTION_TYPES = np.array([TYPE_OF_ACTION.get(code, -1) for code in range(256)], np.int64)
 CANCEL, MODIFY = np.uint8(67), np.uint8(77)
 NO_SIDE = np.uint8(78)
+SNAPSHOT = np.uint8(32)
 
 
 @kernel
@@ -174,6 +178,11 @@ def small_fields(buffer, starts, stops, event):
         plain, sequence = unsigned(buffer, starts[F_SEQUENCE], stops[F_SEQUENCE])
         event.sequence = sequence
         ok = ok and plain
+    if stops[F_SNAPSHOT] > starts[F_SNAPSHOT]:
+        truth = look_up(TRUTH_KEYS, TRUTH_VALUES, word(buffer, starts[F_SNAPSHOT], stops[F_SNAPSHOT]))
+        if truth == 1:
+            event.flags = np.uint8(event.flags | SNAPSHOT)
+        ok = ok and truth >= 0
     if stops[F_RECEIVED] <= starts[F_RECEIVED]:
         event.ts_recv = 0
     return ok
