@@ -54,7 +54,8 @@ class LinesReader(VenueReader):
         self._binance = made
 
     def __iter__(self) -> Iterator[Records]:
-        from tickdeck.venues.kernels.binance import DONE, NO_ROOM
+        from tickdeck.venues.kernels.binance import DONE
+        from tickdeck.venues.kernels.binance_scan import NO_ROOM
 
         kinds = np.zeros(8, np.int64)
         bad_before = self.report.counts["bad_row"]

@@ -33,13 +33,14 @@ from tickdeck.venues.event_rows import ASK, BID
 from tickdeck.venues.fields import integer, millis, symbol, units
 from tickdeck.venues.json_parser import SIZE_DECIMALS
 from tickdeck.venues.kernels import binance as kernels
+from tickdeck.venues.kernels import binance_scan
 from tickdeck.venues.parser import Frame
 
 _KINDS = {
-    kernels.DEPTH: "depth",
-    kernels.TRADE: "trade",
-    kernels.AGGREGATE_TRADE: "aggregate_trade",
-    kernels.BOOK_TICKER: "ticker",
+    binance_scan.DEPTH: "depth",
+    binance_scan.TRADE: "trade",
+    binance_scan.AGGREGATE_TRADE: "aggregate_trade",
+    binance_scan.BOOK_TICKER: "ticker",
 }
 _OTHER_EVENTS = {
     "kline": "candle",
@@ -96,7 +97,7 @@ class BinanceParser(JoiningParser):
     def __init__(self, instruments: tuple[Instrument, ...] = ()) -> None:
         super().__init__(instruments)
         self._unnamed: dict[str, Any] | None = None
-        self._scan: Records = np.zeros(1, kernels.SCAN)
+        self._scan: Records = np.zeros(1, binance_scan.SCAN)
         self._kind = self._scan["kind"]
         self._out = empty_events()
         self._filled = 0
@@ -129,7 +130,7 @@ class BinanceParser(JoiningParser):
         -------
         tuple of int
             Position of the first line that was not used up, rows filled in `out`, and why it stopped: ``kernels.DONE``,
-            ``kernels.OTHER`` (a line for :meth:`parse`, or an incomplete one) or ``kernels.NO_ROOM`` in `out`.
+            ``binance_scan.OTHER`` (a line for :meth:`parse`, or an incomplete one) or ``binance_scan.NO_ROOM`` in `out`.
             ``kinds[0]`` counts the lines.
         """
         kinds[:] = 0
