@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tickdeck.core import FormatError
+from tickdeck.tape.floats import near_decimals
 
 if TYPE_CHECKING:
     import polars as pl
 
 _IDS = ("trade_id", "order_id", "sequence", "instrument_id", "flags", "publisher_id", "channel_id", "ts_in_delta", "rtype")
 _EXACT = 2**53
-_ROUNDED_BELOW = 2.0**53 / 1e9
 
 
 def text_columns(frame: pl.DataFrame, path: str) -> tuple[pl.DataFrame, bool]:
@@ -72,9 +72,4 @@ def _exact_floats(column: pl.Series, is_id: bool, path: str) -> pl.Series:
         raise FormatError(
             f"column {column.name} is float and has lost digits; make it an integer or text where the frame is read", path=path
         )
-    all_values = column.to_numpy()
-    with np.errstate(invalid="ignore"):
-        rounded = np.rint(all_values * 1e9) / 1e9
-        near = np.abs(rounded - all_values) <= 4 * np.spacing(np.abs(all_values))
-        near &= np.abs(all_values) < _ROUNDED_BELOW
-    return pl.Series(column.name, np.where(near, rounded, all_values), nan_to_null=True)
+    return pl.Series(column.name, near_decimals(column.to_numpy()), nan_to_null=True)
