@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,6 @@ _PCAP_MAGIC = {
 """Magic of classic pcap -> big-endian, decimals of the capture time's fraction."""
 _PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
 _PACKETS = 16_384
-_MOST_SESSIONS = 4_096
 _MOST_INTERFACES = 65_536
 _YEAR_2000_NS = 946_684_800_000_000_000
 _QUIET = ("heartbeats", "ends_of_session", "unsequenced_packets")
@@ -51,11 +49,11 @@ class Capture:
 
     def __init__(self, head: bytes, path: str) -> None:
         from tickdeck.tape.kernels.pcap import COUNTERS, INTERFACE
-        from tickdeck.venues.kernels.moldudp import PACKET
+        from tickdeck.venues.moldudp import packet_table
 
         self._path = path
-        self.counters = np.zeros(len(COUNTERS), np.int64)
-        self.packets: Records = np.zeros(_PACKETS, PACKET)
+        self._counters = np.zeros(len(COUNTERS), np.int64)
+        self.packets = packet_table(_PACKETS)
         self.state = np.zeros(4, np.int64)
         self._interfaces: Records = np.zeros(4, INTERFACE)
         self._known = 0
@@ -73,6 +71,13 @@ class Capture:
         elif head[:4] != _PCAPNG_MAGIC:
             raise FormatError("is no pcap or pcapng capture", path=path)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Packets that are no whole UDP datagram: not_udp, fragment, malformed_packet, unknown_link."""
+        from tickdeck.tape.kernels.pcap import COUNTERS
+
+        return {name: int(count) for name, count in zip(COUNTERS, self._counters) if count}
+
     def walk(self, data: NDArray[np.uint8], offset: int) -> tuple[int, int, bool]:
         """UDP payloads of the block into :attr:`packets`: (bytes consumed, payloads, whether to go on with the same block).
 
@@ -84,9 +89,9 @@ class Capture:
         from tickdeck.tape.kernels.pcap import STOP_BAD, STOP_FULL, STOP_SECTION, walk_pcap, walk_pcapng
 
         if self._classic:
-            walk_pcap(data, len(data), self._big, self._interfaces, self.packets, self.counters, self.state)
+            walk_pcap(data, len(data), self._big, self._interfaces, self.packets, self._counters, self.state)
         else:
-            walk_pcapng(data, len(data), self._big, self._interfaces, self._known, self.packets, self.counters, self.state)
+            walk_pcapng(data, len(data), self._big, self._interfaces, self._known, self.packets, self._counters, self.state)
         consumed, filled, stop = (int(value) for value in self.state[:3])
         if stop == STOP_BAD:
             raise FormatError(
@@ -161,18 +166,16 @@ class PcapReader(ItchReader):
         return datetime.fromtimestamp(first // 1_000_000_000, NEW_YORK).date().isoformat()
 
     def _indexed(self, blocks: Blocks) -> Iterator[tuple[NDArray[np.uint8], int]]:
-        from tickdeck.venues.kernels.moldudp import COUNTERS, SESSION
+        from tickdeck.venues.moldudp import MoldSequencer
 
-        self._sessions: Records = np.zeros(16, SESSION)
-        counters = np.zeros(len(COUNTERS), np.int64)
-        state = np.zeros(8, np.int64)
+        sequencer = MoldSequencer(self._index)
         blocks.refill(0)
         consumed = self._capture.start
         again = True
         while again:
             view = blocks.data[consumed : blocks.end]
             step, filled, again = self._capture.walk(view, blocks.offset + consumed)
-            for count in self._messages(view, filled, counters, state):
+            for count in sequencer.messages(view, self._capture.packets, filled):
                 yield view, count
             consumed += step
             self.position = blocks.offset + consumed
@@ -180,7 +183,7 @@ class PcapReader(ItchReader):
                 blocks.refill(consumed)
                 consumed = 0
                 again = True
-        self._count(counters)
+        self._count(sequencer.counts)
         left = blocks.end - consumed
         if left and blocks.failure is None:
             text = f"the last packet breaks off after {left:,} bytes"
@@ -188,32 +191,13 @@ class PcapReader(ItchReader):
                 raise TruncatedError(f"{text}; fetch the file again", path=self.path, offset=self.position)
             self.report.add("truncated", 0, text)
 
-    def _messages(self, data: NDArray[np.uint8], packets: int, counters: Any, state: Any) -> Iterator[int]:
-        from tickdeck.venues.kernels.moldudp import STOP_DATA, STOP_SESSIONS, index_packets
-
-        state[0] = 0
-        stop = -1
-        while stop != STOP_DATA:
-            state[1] = 0
-            index_packets(data, self._capture.packets, packets, self._sessions, self._index, counters, state)
-            stop = int(state[2])
-            yield int(state[1])
-            if stop == STOP_SESSIONS:
-                if len(self._sessions) >= _MOST_SESSIONS:
-                    raise FormatError(f"over {_MOST_SESSIONS:,} MoldUDP64 sessions; this is no ITCH capture", path=self.path)
-                self._sessions = np.concatenate([self._sessions, np.zeros_like(self._sessions)])
-
-    def _count(self, counters: NDArray[np.int64]) -> None:
-        from tickdeck.tape.kernels.pcap import COUNTERS as PACKET_COUNTERS
-        from tickdeck.venues.kernels.moldudp import COUNTERS as MOLD_COUNTERS
-
+    def _count(self, counts: dict[str, int]) -> None:
         self.report.notes["packets"] = int(self._capture.state[3])
-        for names, values in ((PACKET_COUNTERS, self._capture.counters), (MOLD_COUNTERS, counters)):
-            for name, value in zip(names, values):
-                if value and name in _QUIET:
-                    self.report.notes[name] = int(value)
-                elif value:
-                    self.report.add(name, count=int(value))
+        for name, count in {**self._capture.counts, **counts}.items():
+            if name in _QUIET:
+                self.report.notes[name] = count
+            else:
+                self.report.add(name, count=count)
 
 
 def _detect(source: Source) -> float:

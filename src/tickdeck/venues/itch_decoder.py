@@ -37,7 +37,6 @@ from tickdeck.core.instrument import replace_fields
 from tickdeck.venues.itch import LENGTHS, decode_message
 from tickdeck.venues.kernels.itch import (
     COUNTERS,
-    ITCH_ORDER,
     LOCATE,
     MESSAGE,
     STOP_DONE,
@@ -48,8 +47,8 @@ from tickdeck.venues.kernels.itch import (
     UNWANTED,
     WANTED,
     decode,
-    rehash,
 )
+from tickdeck.venues.kernels.itch_orders import ITCH_ORDER, rehash
 from tickdeck.venues.parser import VenueReport
 
 _FIRST_ORDERS_LOG2 = 14

@@ -1,8 +1,7 @@
 """Compiled decoder of NASDAQ TotalView-ITCH 5.0.
 
-Executions, cancels and replaces name an order by its reference number only, so the decoder keeps every live order in an
-open-addressing table (``ITCH_ORDER`` slots, multiplicative hash, linear probing, backward-shift deletion, side 0 marks an empty
-slot, at most 60% full). Framing kernels have written where each message stands (``MESSAGE``).
+Executions, cancels and replaces name an order by its reference number only, so the decoder keeps every live order in a table
+(:mod:`tickdeck.venues.kernels.itch_orders`). Framing kernels have written where each message stands (``MESSAGE``).
 
 ``state``: 0 live orders, 1 number of sequence gaps, 2 time of the last message (ns after midnight), 3 messages consumed of the
 index, 4 events written, 5 why it stopped. ``locates`` (by stock locate code): what is known of a stock.
@@ -13,6 +12,7 @@ import numpy as np
 from tickdeck.core.intrinsics import prefetch
 from tickdeck.core.kernel import kernel
 from tickdeck.venues.kernels.bigendian import be16, be32, be48, be64
+from tickdeck.venues.kernels.itch_orders import NIL, find, home, insert, remove
 
 MESSAGE = np.dtype(
     [
@@ -21,18 +21,6 @@ MESSAGE = np.dtype(
         ("offset", "<u4"),  # of the message's type in the block
         ("length", "<u2"),
         ("gap", "u1"),  # 1: messages before this one are missing
-        ("reserved", "u1"),
-    ],
-    align=True,
-)
-
-ITCH_ORDER = np.dtype(
-    [
-        ("order_id", "<u8"),
-        ("shares", "<u4"),
-        ("price", "<u4"),  # in 1e-4
-        ("locate", "<u2"),
-        ("side", "u1"),  # ASCII B or A; 0: the slot is empty
         ("reserved", "u1"),
     ],
     align=True,
@@ -84,74 +72,7 @@ _NON_PRINTABLE = 2
 _MBO = 0xA0
 _UNDEF_PRICE = 2**63 - 1
 _UNIT = 100_000  # of 1e-9 in 1e-4
-_NIL = 2**64 - 1
-_GOLDEN = 0x9E3779B97F4A7C15
 _AHEAD = 8
-
-
-@kernel
-def home(order_id, shift):
-    """Slot at which the search for an order starts."""
-    return (order_id * np.uint64(_GOLDEN)) >> shift
-
-
-@kernel
-def find(orders, order_id, shift):
-    """Slot of an order, or NIL."""
-    mask = np.uint64(len(orders) - 1)
-    slot = home(order_id, shift)
-    while orders[slot].side != 0:
-        if orders[slot].order_id == order_id:
-            return slot
-        slot = (slot + np.uint64(1)) & mask
-    return np.uint64(_NIL)
-
-
-@kernel
-def insert(orders, order_id, shift, shares, price, locate, side):
-    """Store an order; 1 if it is new, 0 if it replaced one of the same id. There must be an empty slot."""
-    mask = np.uint64(len(orders) - 1)
-    slot = home(order_id, shift)
-    new = 1
-    while orders[slot].side != 0:
-        if orders[slot].order_id == order_id:
-            new = 0
-            break
-        slot = (slot + np.uint64(1)) & mask
-    orders[slot].order_id = order_id
-    orders[slot].shares = np.uint32(shares)
-    orders[slot].price = np.uint32(price)
-    orders[slot].locate = np.uint16(locate)
-    orders[slot].side = np.uint8(side)
-    return new
-
-
-@kernel
-def remove(orders, slot, shift):
-    """Empty a slot and shift back what had been pushed past it."""
-    mask = np.uint64(len(orders) - 1)
-    hole = slot
-    probe = (slot + np.uint64(1)) & mask
-    while orders[probe].side != 0:
-        wish = home(orders[probe].order_id, shift)
-        if ((probe - wish) & mask) >= ((probe - hole) & mask):
-            orders[hole].order_id = orders[probe].order_id
-            orders[hole].shares = orders[probe].shares
-            orders[hole].price = orders[probe].price
-            orders[hole].locate = orders[probe].locate
-            orders[hole].side = orders[probe].side
-            hole = probe
-        probe = (probe + np.uint64(1)) & mask
-    orders[hole].side = np.uint8(0)
-
-
-@kernel(entry=True)
-def rehash(old, new, shift):
-    """Move every order to a larger, empty table; `shift` is that table's."""
-    for slot in range(len(old)):
-        if old[slot].side != 0:
-            order = old[slot]
-            insert(new, order.order_id, shift, order.shares, order.price, order.locate, order.side)
 
 
 @kernel
@@ -302,7 +223,7 @@ def decode(data, index, count, lengths, midnight, publisher, trade_sides, orders
         elif kind in (_D, _X, _E, _C):
             order_id = be64(data, at + np.uint64(11))
             slot = find(orders, order_id, shift)
-            if slot == np.uint64(_NIL):
+            if slot == np.uint64(NIL):
                 if kind == _E:
                     counters[UNKNOWN_E] += 1
                 elif kind == _C:
@@ -347,7 +268,7 @@ def decode(data, index, count, lengths, midnight, publisher, trade_sides, orders
             shares = be32(data, at + np.uint64(27))
             price = be32(data, at + np.uint64(31))
             slot = find(orders, order_id, shift)
-            if slot == np.uint64(_NIL):
+            if slot == np.uint64(NIL):
                 counters[UNKNOWN_U] += 1
                 continue
             side = np.int64(orders[slot].side)
