@@ -251,3 +251,14 @@ def test_es_has_the_records_that_are_known_of_it(data: Data) -> None:
     kinds, counts = np.unique(records["action"], return_counts=True)
     assert dict(zip(map(chr, kinds), counts.tolist())) == {"A": 29_216, "C": 17_999, "M": 12_233, "T": 2_973, "F": 6_371}
     assert int((records["flags"] & 32 != 0).sum()) == 8_725
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_progress_is_in_bytes_of_the_file_as_it_lies(tmp_path: Path, compress: bool) -> None:
+    path = save(tmp_path / "a.dbn", metadata(), expected(2_000).tobytes() * 100, compress=compress)
+    reader = open_dbn(path, native=True)
+    seen = []
+    for _ in reader:
+        seen.append(reader.position)
+    assert seen == sorted(seen) and 0 <= seen[0] <= path.stat().st_size
+    assert reader.position == path.stat().st_size == reader.source.size

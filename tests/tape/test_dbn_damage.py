@@ -154,6 +154,7 @@ def test_a_record_of_the_right_type_and_another_length_is_counted_and_passed_ove
     assert reader.report.counts == {"bad_row": 1}
     records, error = collect(open_dbn(path, native=True, strict=True))
     assert isinstance(error, FormatError) and "row 11" in str(error)
+    assert records.tobytes() == ticks(10)
 
 
 def test_an_unknown_record_type_is_counted_by_its_number(tmp_path: Path) -> None:

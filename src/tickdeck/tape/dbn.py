@@ -53,7 +53,7 @@ class DbnReader(Reader):
         super().__init__(source, options)
         if source.stored[8:11] == _LEGACY:
             raise FormatError("this is DBZ, the encoding before DBN; convert it with Databento's `dbn` tool", path=self.path)
-        stream = source.open_unbuffered()
+        self._stream = stream = source.open_unbuffered()
         try:
             if source.head.startswith(MAGIC):
                 self.header = read_header(stream, self.path)
@@ -160,7 +160,7 @@ class DbnReader(Reader):
                     raise failure
                 left = block.data[at : block.end].copy()
                 offset += at - start
-                self.position = offset
+                self.position = self._stream.consumed
                 if block.final:
                     self._finish(block, len(left), offset)
         finally:
@@ -195,33 +195,36 @@ class DbnReader(Reader):
         return self._walk(block, start, offset)
 
     def _walk(self, block: Block, start: int, offset: int) -> tuple[int, int, FormatError | None]:
-        from tickdeck.tape.kernels.dbn import STOP_ASIDE, STOP_LENGTH, STOP_SIZE, select
-
         data, end = block.data, block.end
         if not self._size:
             self._size = _first_size(data[start:end], self._rtype)
             if self._size:
                 return self._gather(block, start, offset)
+        from tickdeck.tape.kernels.dbn import STOP_DATA, STOP_LENGTH, STOP_SIZE, select
+
         aside = np.empty(_ASIDE_BYTES, np.uint8)
         counts = np.zeros(256, np.int64)
         state = np.array([start, start, 0, 0], np.int64)
-        failure = None
+        failure: FormatError | None = None
         while True:
             select(data, end, self._rtype, self._size, TS_OUT_BYTES, aside, counts, state)
             self._named(aside[: state[2]])
             state[2] = 0
-            if state[3] == STOP_SIZE:
-                row = self._seen + (int(state[1]) - start) // max(self._size, 1) + 1
-                self.bad(row, f"a {self.schema} record of another size than {self._size} bytes")
-            elif state[3] != STOP_ASIDE:
+            row = self._seen + (int(state[1]) - start) // max(self._size, 1) + 1
+            if state[3] == STOP_LENGTH:
+                failure = FormatError(
+                    f"a record of {int(data[state[0]]) * 4} bytes cannot be; the file is damaged",
+                    path=self.path,
+                    row=row,
+                    offset=offset + int(state[0]) - start,
+                )
+            elif state[3] == STOP_SIZE:
+                try:
+                    self.bad(row, f"a {self.schema} record of another size than {self._size} bytes")
+                except FormatError as error:
+                    failure = error
+            if failure is not None or state[3] == STOP_DATA:
                 break
-        if state[3] == STOP_LENGTH:
-            failure = FormatError(
-                f"a record of {int(data[state[0]]) * 4} bytes cannot be; the file is damaged",
-                path=self.path,
-                row=self._seen + (int(state[1]) - start) // max(self._size, 1) + 1,
-                offset=offset + int(state[0]) - start,
-            )
         for rtype in np.flatnonzero(counts):
             self.report.add(f"skipped_{rtype_name(int(rtype)).replace('-', '_').replace(' ', '_')}", count=int(counts[rtype]))
         self._seen += (int(state[1]) - start) // max(self._size, 1)

@@ -76,6 +76,14 @@ class _Checked(io.RawIOBase):
         self._offset += count
         return count
 
+    @property
+    def consumed(self) -> int:
+        """Bytes read from the disk so far, for progress."""
+        try:
+            return self._raw.tell()
+        except (OSError, ValueError):
+            return self._offset
+
     def close(self) -> None:
         if not self.closed:
             self._stream.close()
@@ -201,7 +209,7 @@ class Source:
         """The decompressed bytes from the start (standard input: once), buffered."""
         return cast(BinaryIO, io.BufferedReader(self.open_unbuffered(), 1 << 18))
 
-    def open_unbuffered(self) -> io.RawIOBase:
+    def open_unbuffered(self) -> _Checked:
         """The decompressed bytes from the start (standard input: once), for readers that bring their own buffers."""
         raw = self._raw()
         return _Checked(self._decompress(raw), self.path, raw)
