@@ -67,7 +67,7 @@ class ReadAhead:
         self._thread = Thread(target=self._run, name="tickdeck-readahead", daemon=True) if threaded else None
 
     def _fill(self, data: NDArray[np.uint8]) -> Block:
-        view = memoryview(data)
+        view = data.data
         end, total = self._margin, len(data)
         failure: BaseException | None = None
         count: int | None = 1
