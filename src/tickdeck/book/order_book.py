@@ -251,10 +251,8 @@ class OrderBook:
     def orders(self, side: SideLike) -> Records:
         """All orders of a side as ``ORDER`` records, best level first, in queue order."""
         code = 2 * self._index + _side(side)
-        out = np.zeros(int(self._memory.arrays["sides"][code]["order_count"]), ORDER)
-        if len(out):
-            queries.all_orders(self._memory.handle, code, address_of(out), len(out))
-        return out
+        out = np.zeros(self.order_count, ORDER)
+        return out[: queries.all_orders(self._memory.handle, code, address_of(out), len(out))]
 
     def order(self, order_id: int) -> np.void | None:
         """The resting order as an ``ORDER`` record; None if it does not rest here."""
@@ -271,8 +269,7 @@ class OrderBook:
     @property
     def order_count(self) -> int:
         """Resting orders; 0 in an L2 book."""
-        sides = self._memory.arrays["sides"]
-        return int(sides[2 * self._index]["order_count"] + sides[2 * self._index + 1]["order_count"])
+        return int(self._memory.arrays["books"][self._index]["order_count"])
 
     @property
     def level_counts(self) -> tuple[int, int]:

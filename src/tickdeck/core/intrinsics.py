@@ -2,9 +2,11 @@
 
 ``count_leading_zeros(x)``, ``count_trailing_zeros(x)``: of a non-zero uint64.
 ``prefetch(array, index)``: ask for the cache line of ``array[index]``; changes nothing.
+``load_word(array, index)``: the 8 bytes of a uint8 array from `index` on as a little-endian uint64; they need no alignment, and
+the caller makes sure that they lie in the array.
 ``array_at(address, length, dtype)``: a one-dimensional array over memory that somebody else owns and keeps alive.
-``views(kind, dtypes)``: makes a function from a handle (a uint64 array of address and length of each array) to the named tuple
-``kind`` of those arrays: one cheap argument instead of many.
+``views(kind, dtypes)``: makes a function from the address of a handle (a uint64 array: address and length of each array) to the named
+tuple ``kind``: that address, then the arrays. One word is cheap to pass, to a kernel from Python and between kernels.
 ``address_of(array)``: in Python only, the address of an array's first byte.
 """
 
@@ -35,6 +37,9 @@ if INTERPRETED:
     def prefetch(array, index):
         return None
 
+    def load_word(array, index):
+        return np.uint64(int.from_bytes(array[index : index + 8].tobytes(), "little"))
+
     def array_at(address, length, dtype):
         length = int(length)
         if length == 0:
@@ -45,8 +50,9 @@ if INTERPRETED:
         return with_attributes(array) if dtype.names else array
 
     def views(kind, dtypes):
-        def unpack(handle):
-            return kind(*(array_at(handle[2 * i], handle[2 * i + 1], dtype) for i, dtype in enumerate(dtypes)))
+        def unpack(at):
+            words = array_at(at, 2 * len(dtypes), np.uint64)
+            return kind(at, *(array_at(words[2 * i], words[2 * i + 1], dtype) for i, dtype in enumerate(dtypes)))
 
         return unpack
 
@@ -96,6 +102,15 @@ else:
 
         return types.none(array, types.uint64), codegen
 
+    @intrinsic
+    def load_word(typingctx, array, index):
+        def codegen(context, builder, signature, args):
+            data = make_array(signature.args[0])(context, builder, args[0]).data
+            pointer = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(64).as_pointer())
+            return builder.load(pointer, align=1)
+
+        return types.uint64(array, types.intp), codegen
+
     def _view(context, builder, array_type, address, length):
         made = make_array(array_type)(context, builder)
         word = context.get_value_type(types.intp)
@@ -122,12 +137,12 @@ else:
     def views(kind, dtypes):
         array_types = [types.Array(from_dtype(np.dtype(dtype)), 1, "C") for dtype in dtypes]
 
-        def typing(typingctx, handle):
-            result = types.NamedTuple(array_types, kind)
+        def typing(typingctx, at):
+            result = types.NamedTuple([types.uint64, *array_types], kind)
 
             def codegen(context, builder, signature, args):
-                words = make_array(signature.args[0])(context, builder, args[0]).data
-                made = []
+                words = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+                made = [args[0]]
                 for i, array_type in enumerate(array_types):
                     address, length = (
                         builder.load(builder.gep(words, [ir.Constant(ir.IntType(64), 2 * i + part)])) for part in (0, 1)
@@ -135,6 +150,6 @@ else:
                     made.append(_view(context, builder, array_type, address, length))
                 return context.make_tuple(builder, result, made)
 
-            return result(handle), codegen
+            return result(types.uint64), codegen
 
         return intrinsic(typing)

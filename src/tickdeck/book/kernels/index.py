@@ -26,7 +26,7 @@ def find_slot(p, order_id, book, home):
     slot = home
     while True:
         s = p.slots[slot]
-        if s.order == np.uint32(0) or (np.uint64(s.id) == order_id and np.uint64(s.book) == book):
+        if ((np.uint64(s.id) ^ order_id) | (np.uint64(s.book) ^ book)) == U0 or s.order == np.uint32(0):
             return slot
         slot = (slot + U1) & mask
 

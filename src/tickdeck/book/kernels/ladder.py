@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tickdeck.book.kernels.layout import BIAS
+from tickdeck.book.kernels.layout import BIAS, unpack
 from tickdeck.core.intrinsics import count_leading_zeros
 from tickdeck.core.kernel import kernel
 
@@ -22,15 +22,16 @@ def highest(bits):
 
 @kernel
 def key_of(side, tick):
-    """Key of a tick on a side (even bid, odd ask)."""
-    return np.uint64(BIAS_I + tick) if (side & U1) == U0 else np.uint64(BIAS_I - tick)
+    """Key of a tick on a side (even bid, odd ask): the ask's tick is negated without a branch, for sides alternate at random."""
+    mask = -np.int64(side & U1)
+    return np.uint64(BIAS_I + ((tick ^ mask) - mask))
 
 
 @kernel
 def tick_of_key(side, key):
     """The inverse of ``key_of``."""
-    distance = np.int64(key) - BIAS_I
-    return distance if (side & U1) == U0 else -distance
+    mask = -np.int64(side & U1)
+    return ((np.int64(key) - BIAS_I) ^ mask) - mask
 
 
 @kernel
@@ -69,8 +70,9 @@ def free_node(p, node):
 
 
 @kernel(rare=True)
-def make_page(p, side, page_key):
+def make_page(at, side, page_key):
     """The page of `page_key`, made together with its path."""
+    p = unpack(at)
     header = p.header[0]
     s = p.sides[side]
     root = np.uint64(s.root)
@@ -136,7 +138,7 @@ def level_for(p, side, key):
     """The level of `key`, its page made if needed."""
     page = find_page(p, side, key >> U6)
     if page == U0:
-        page = make_page(p, side, key >> U6)
+        page = make_page(p.at, side, key >> U6)
     return (page << U6) | (key & U63)
 
 
@@ -152,8 +154,9 @@ def occupy(p, side, level, key):
 
 
 @kernel(rare=True)
-def next_page(p, page):
+def next_page(at, page):
     """The page with the next lower key, 0 at the end."""
+    p = unpack(at)
     digit = np.uint64(p.pages[page].key) & U63
     node = np.uint64(p.pages[page].parent)
     depth = U1
@@ -179,7 +182,7 @@ def next_level(p, level):
     page = level >> U6
     below = np.uint64(p.pages[page].bits) & ((U1 << (level & U63)) - U1)
     if below == U0:
-        page = next_page(p, page)
+        page = next_page(p.at, page)
         if page == U0:
             return U0
         below = np.uint64(p.pages[page].bits)
@@ -187,8 +190,9 @@ def next_level(p, level):
 
 
 @kernel(rare=True)
-def drop_page(p, side, page):
+def drop_page(at, side, page):
     """Free an empty page, the nodes that it leaves empty, and root nodes with a single child."""
+    p = unpack(at)
     header = p.header[0]
     s = p.sides[side]
     node = np.uint64(p.pages[page].parent)
@@ -239,7 +243,7 @@ def vacate(p, side, level):
             s.best_level = np.uint32(best)
             s.best_key = (np.uint64(s.best_key) & ~U63) | (best & U63)
         else:
-            page_below = next_page(p, page)
+            page_below = next_page(p.at, page)
             if page_below != U0:
                 best = (page_below << U6) | highest(np.uint64(p.pages[page_below].bits))
                 s.best_level = np.uint32(best)
@@ -248,24 +252,25 @@ def vacate(p, side, level):
                 s.best_level = NONE
                 s.best_key = U0
     if bits == U0:
-        drop_page(p, side, page)
+        drop_page(p.at, side, page)
 
 
 @kernel
 def append(p, side, key, order, size):
-    """Put an order at the tail of its level."""
+    """Put an order at the tail of its level.
+
+    Order 0 stands for "none": it takes the writes to a neighbour that is not there, which saves branches that nobody can predict.
+    """
     level = level_for(p, side, key)
     row = p.levels[level]
     last = np.uint64(row.tail)
     if np.uint64(row.count) == U0:
         occupy(p, side, level, key)
-        row.head = np.uint32(order)
-        last = U0
-    else:
-        p.orders[last].next = np.uint32(order)
+    p.orders[last].next = np.uint32(order)
+    row.head = np.uint32(order) if last == U0 else row.head
     row.tail = np.uint32(order)
     row.size += size
-    row.count += np.uint32(1)
+    row.count = np.uint32(np.uint64(row.count) + U1)
     o = p.orders[order]
     o.size = size
     o.level = np.uint32(level)
@@ -275,23 +280,19 @@ def append(p, side, key, order, size):
 
 @kernel
 def detach(p, order):
-    """Take an order out of its level; its record stays."""
+    """Take an order out of its level; its record stays. Branchless like ``append``."""
     o = p.orders[order]
     level = np.uint64(o.level)
     row = p.levels[level]
     before = np.uint64(o.prev)
     after = np.uint64(o.next)
+    p.orders[before].next = np.uint32(after)
+    p.orders[after].prev = np.uint32(before)
+    row.head = np.uint32(after) if before == U0 else row.head
+    row.tail = np.uint32(before) if after == U0 else row.tail
     row.size -= np.int64(o.size)
     count = np.uint64(row.count) - U1
     row.count = np.uint32(count)
-    if before != U0:
-        p.orders[before].next = np.uint32(after)
-    else:
-        row.head = np.uint32(after)
-    if after != U0:
-        p.orders[after].prev = np.uint32(before)
-    else:
-        row.tail = np.uint32(before)
     if count == U0:
         vacate(p, np.uint64(p.pages[level >> U6].side), level)
 
@@ -318,8 +319,9 @@ def to_tail(p, order):
 
 
 @kernel(rare=True)
-def set_level(p, side, key, size, count):
+def set_level(at, side, key, size, count):
     """Set a whole level (L2); size 0 removes it."""
+    p = unpack(at)
     if size <= 0:
         page = find_page(p, side, key >> U6)
         if page == U0 or (np.uint64(p.pages[page].bits) >> (key & U63)) & U1 == U0:

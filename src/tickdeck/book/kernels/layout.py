@@ -58,6 +58,7 @@ BOOK = np.dtype(
         ("tick_size", "<i8"),  # units of 1e-9; 0 not known yet
         ("inverse", "<f8"),  # 1 / tick_size
         ("key", "<u8"),  # publisher << 32 | instrument
+        ("order_count", "<u8"),
         ("mode", "u1"),  # 0 undecided, 2 L2, 3 L3; until the next clear
         ("inferred", "u1"),  # the tick may be refined
         ("stale", "u1"),  # a gap was seen since the last clear
@@ -75,8 +76,7 @@ SIDE = np.dtype(
         ("root", "<u4"),
         ("height", "<u4"),  # nodes from the root to a page
         ("level_count", "<u4"),
-        ("order_count", "<u8"),
-        ("reserved", "<u8", (3,)),  # one cache line
+        ("reserved", "<u8", (4,)),  # one cache line
     ],
     align=True,
 )
@@ -95,7 +95,7 @@ SLOT = np.dtype([("id", "<u8"), ("book", "<u4"), ("order", "<u4")], align=True)
 
 KEY_SLOT = np.dtype([("key", "<u8"), ("book", "<u4"), ("used", "<u4")], align=True)
 
-SCRATCH = np.dtype([("slot", "<u8"), ("key", "<u8"), ("book", "<u4"), ("order", "<u4")], align=True)
+SCRATCH = np.dtype([("home", "<u8"), ("book", "<u4"), ("order", "<u4"), ("level", "<u4"), ("reserved", "<u4")], align=True)
 
 LIFTED = np.dtype(
     [("price", "<i8"), ("size", "<i8"), ("order", "<u4"), ("count", "<u4"), ("side", "<u4"), ("reserved", "<u4")], align=True
@@ -140,12 +140,12 @@ NODES_PER_EVENT = 20
 """Most tree nodes that one event can need: the root grows by 9 at the most, and the new path has 9."""
 PROBE_LIMIT = 256
 """Slots that an insertion may probe before the index is hashed anew; at 60% load chance alone gives 145 among 10 M orders."""
-BLOCK = 16
+BLOCK = 32
 """Events whose memory is fetched together."""
-PREFETCH_FROM = 1 << 15
+PREFETCH_FROM = 1 << 18
 """Slots from which the index and the orders outgrow the second-level cache, so that prefetching pays."""
 
-Pools = namedtuple("Pools", "header books sides nodes children pages levels orders slots keys stats scratch")
+Pools = namedtuple("Pools", "at header books sides nodes children pages levels orders slots keys stats scratch")
 POOL_DTYPES = (
     HEADER,
     BOOK,
@@ -161,4 +161,4 @@ POOL_DTYPES = (
     SCRATCH,
 )
 unpack = views(Pools, POOL_DTYPES)
-"""From a handle to the pools."""
+"""From the address of a handle to the pools."""

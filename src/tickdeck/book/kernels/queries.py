@@ -35,9 +35,9 @@ def level_price(p, level):
 
 
 @kernel(entry=True)
-def best(handle, side):
+def best(at, side):
     """Price, size, count of a side's best level; size 0 where it is empty."""
-    p = unpack(handle)
+    p = unpack(np.uint64(at))
     level = np.uint64(p.sides[np.uint64(side)].best_level)
     if level == U0:
         return np.int64(0), np.int64(0), np.int64(0)
@@ -45,9 +45,9 @@ def best(handle, side):
 
 
 @kernel(entry=True)
-def depth(handle, side, address, most):
+def depth(at, side, address, most):
     """Fill ``LEVEL`` records, best first; how many."""
-    p = unpack(handle)
+    p = unpack(np.uint64(at))
     out = array_at(np.uint64(address), np.uint64(most), LEVEL)
     level = np.uint64(p.sides[np.uint64(side)].best_level)
     n = np.int64(0)
@@ -71,9 +71,9 @@ def write_order(p, order, price, code, row):
 
 
 @kernel(entry=True)
-def queue_at(handle, side, price, address, most):
+def queue_at(at, side, price, address, most):
     """Fill ``ORDER`` records with a level's queue, first in line first; how many, -1 where there is no such level."""
-    p = unpack(handle)
+    p = unpack(np.uint64(at))
     side = np.uint64(side)
     tick = tick_of(p, side >> U1, np.int64(price))
     if tick == NO_TICK:
@@ -97,9 +97,9 @@ def queue_at(handle, side, price, address, most):
 
 
 @kernel(entry=True)
-def all_orders(handle, side, address, most):
+def all_orders(at, side, address, most):
     """Fill ``ORDER`` records with a side, best level first, in queue order; how many."""
-    p = unpack(handle)
+    p = unpack(np.uint64(at))
     side = np.uint64(side)
     out = array_at(np.uint64(address), np.uint64(most), ORDER)
     code = BID_CODE if side & U1 == U0 else ASK_CODE
@@ -117,9 +117,9 @@ def all_orders(handle, side, address, most):
 
 
 @kernel(entry=True)
-def lookup(handle, book, order_id, address):
+def lookup(at, book, order_id, address):
     """Write one order into an ``ORDER`` record; its place in line (orders ahead, size ahead), (-1, 0) for an unknown id."""
-    p = unpack(handle)
+    p = unpack(np.uint64(at))
     book = np.uint64(book)
     order_id = np.uint64(order_id)
     slot = find_slot(p, order_id, book, home_slot(p, order_id, book))
@@ -148,9 +148,9 @@ def fold(h, word):
 
 
 @kernel(entry=True)
-def checksum(handle, book):
+def checksum(at, book):
     """Hash of a book's prices, sizes, counts and queues: independent of tick, memory layout and history."""
-    p = unpack(handle)
+    p = unpack(np.uint64(at))
     book = np.uint64(book)
     h = MIX
     for code in range(2):
@@ -171,9 +171,9 @@ def checksum(handle, book):
 
 
 @kernel(entry=True)
-def lift(handle, book, address, most):
+def lift(at, book, address, most):
     """Take everything off a book's ladder into ``LIFTED`` records; how many. The id index stays."""
-    p = unpack(handle)
+    p = unpack(np.uint64(at))
     out = array_at(np.uint64(address), np.uint64(most), LIFTED)
     book = np.uint64(book)
     whole_levels = p.books[book].mode == L2
@@ -202,9 +202,9 @@ def lift(handle, book, address, most):
 
 
 @kernel(entry=True)
-def lower(handle, address, length, start):
+def lower(at, address, length, start):
     """Put ``LIFTED`` records back on the ladder; the index of the first that found no room."""
-    p = unpack(handle)
+    p = unpack(np.uint64(at))
     lifted = array_at(np.uint64(address), np.uint64(length), LIFTED)
     header = p.header[0]
     i = np.int64(start)
@@ -215,7 +215,7 @@ def lower(handle, address, length, start):
         side = np.uint64(row.side)
         key = key_of(side, tick_of(p, side >> U1, np.int64(row.price)))
         if row.order == np.uint32(0):
-            set_level(p, side, key, np.int64(row.size), np.uint64(row.count))
+            set_level(p.at, side, key, np.int64(row.size), np.uint64(row.count))
         else:
             append(p, side, key, np.uint64(row.order), np.int64(row.size))
         i += 1
@@ -223,9 +223,9 @@ def lower(handle, address, length, start):
 
 
 @kernel(entry=True)
-def reindex(handle, old_address, old_length):
+def reindex(at, old_address, old_length):
     """Fill the (empty) id index from the slots of an old one; the longest probe."""
-    p = unpack(handle)
+    p = unpack(np.uint64(at))
     old = array_at(np.uint64(old_address), np.uint64(old_length), SLOT)
     mask = np.uint64(p.header[0].index_mask)
     longest = U0

@@ -90,8 +90,9 @@ def tick_of(p, book, price):
 
 
 @kernel(rare=True)
-def off_grid(p, book, price):
+def off_grid(at, book, price):
     """A price between ticks: a reason to stop where the tick is inferred, otherwise an anomaly."""
+    p = unpack(at)
     header = p.header[0]
     if p.books[book].inferred != np.uint8(0) and price != np.int64(header.refused_price) and price != UNDEF:
         header.stop_price = price
@@ -119,8 +120,7 @@ def take_order(p):
 def remove(p, slot, order):
     """Take an order out of ladder, index and pool."""
     header = p.header[0]
-    side = np.uint64(p.pages[np.uint64(p.orders[order].level) >> U6].side)
-    p.sides[side].order_count -= U1
+    p.books[np.uint64(p.orders[order].book)].order_count -= U1
     detach(p, order)
     erase_slot(p, slot)
     p.orders[order].next = header.order_free
@@ -129,14 +129,16 @@ def remove(p, slot, order):
 
 
 @kernel(rare=True)
-def remove_rarely(p, slot, order):
+def remove_rarely(at, slot, order):
     """``remove`` for the less common paths."""
+    p = unpack(at)
     remove(p, slot, order)
 
 
 @kernel(rare=True)
-def clear_side(p, side):
+def clear_side(at, side):
     """Remove all orders or levels of a side."""
+    p = unpack(at)
     book = side >> U1
     while p.sides[side].best_level != np.uint32(0):
         level = np.uint64(p.sides[side].best_level)
@@ -153,10 +155,11 @@ def clear_side(p, side):
 
 
 @kernel(rare=True)
-def clear(p, book):
+def clear(at, book):
     """Empty a book; what kind of data it takes is open again."""
-    clear_side(p, book << U1)
-    clear_side(p, (book << U1) | U1)
+    p = unpack(at)
+    clear_side(p.at, book << U1)
+    clear_side(p.at, (book << U1) | U1)
     p.books[book].mode = np.uint8(0)
     p.books[book].stale = np.uint8(0)
 
@@ -172,14 +175,18 @@ def insert(p, book, side, slot, order_id, key, size):
     o = p.orders[order]
     o.id = order_id
     o.book = np.uint32(book)
-    p.sides[side].order_count += U1
+    p.books[book].order_count += U1
     append(p, side, key, order, size)
 
 
 @kernel(rare=True)
-def whole_level(p, book, action, side, flags, order_id, price, size):
-    """L2: an event that sets a price level, or replaces a side by one level."""
+def whole_level(at, book, action, side, flags, order_id, price, size):
+    """L2: an event that sets a price level, or replaces a side by one level. Order events have no place in an L2 book."""
+    p = unpack(at)
     b = p.books[book]
+    if (flags & WHOLE_LEVEL) == np.uint8(0):
+        count(p, book, MIXED_DEPTH)
+        return GOING
     if side == SIDE_NONE:
         count(p, book, BAD_SIDE)
         return GOING
@@ -192,112 +199,122 @@ def whole_level(p, book, action, side, flags, order_id, price, size):
     tick = tick_of(p, book, price)
     replaces = (flags & TOB) != np.uint8(0)
     if tick == NO_TICK and not (replaces and price == UNDEF):
-        return off_grid(p, book, price)
+        return off_grid(p.at, book, price)
     b.mode = L2
     if replaces:
-        clear_side(p, side)
+        clear_side(p.at, side)
     if tick != NO_TICK:
-        set_level(p, side, key_of(side, tick), np.int64(0) if action == CANCEL else size, order_id)
+        set_level(p.at, side, key_of(side, tick), np.int64(0) if action == CANCEL else size, order_id)
     return GOING
 
 
 @kernel(rare=True)
-def modify_unknown(p, book, side, order_id, key, size, slot):
+def modify_unknown(at, book, side, order_id, price, size, slot, home):
     """M of an id that is not in the book adds it."""
+    p = unpack(at)
+    if side == SIDE_NONE:
+        count(p, book, UNKNOWN_ORDER)
+        count(p, book, BAD_SIDE)
+        return GOING
+    tick = tick_of(p, book, price)
+    if tick == NO_TICK:
+        return off_grid(at, book, price)
+    if ((slot - home) & np.uint64(p.header[0].index_mask)) > PROBES:
+        return LONG_PROBE
     count(p, book, UNKNOWN_ORDER)
+    p.books[book].mode = L3
     if size > 0:
-        insert(p, book, side, slot, order_id, key, size)
+        insert(p, book, side, slot, order_id, key_of(side, tick), size)
+    return GOING
 
 
 @kernel(rare=True)
-def replace_duplicate(p, book, side, order_id, key, size, slot):
-    """A of a live id: the new order takes the old one's place in the index, not in the queue."""
-    count(p, book, DUPLICATE_ORDER)
-    remove(p, slot, np.uint64(p.slots[slot].order))
-    insert(p, book, side, find_slot(p, order_id, book, home_slot(p, order_id, book)), order_id, key, size)
-
-
-@kernel(rare=True)
-def change_side(p, book, side, order_id, key, size, slot):
-    """M that names another side than the order's."""
-    count(p, book, BAD_SIDE)
+def replace_order(at, book, side, order_id, key, size, slot, kind):
+    """A of a live id, or M that names another side: a new order in the old one's stead, at the end of the queue."""
+    p = unpack(at)
+    count(p, book, kind)
     remove(p, slot, np.uint64(p.slots[slot].order))
     insert(p, book, side, find_slot(p, order_id, book, home_slot(p, order_id, book)), order_id, key, size)
 
 
 @kernel
-def act(p, book, action, side, flags, order_id, price, size, home):
-    """Apply one event to a book; returns why it must stop, having changed nothing, or GOING."""
+def add(p, book, side, flags, order_id, price, size, home):
+    """A: a new order at the tail of its level."""
     b = p.books[book]
-    if (flags & MAYBE_BAD_BOOK) != np.uint8(0):
-        count(p, book, SEQUENCE_GAP)
-        b.stale = np.uint8(1)
-    if action == TRADE or action == FILL or action == NOTHING:
-        return GOING
-    if action == CLEAR:
-        clear(p, book)
-        return GOING
-    if action != ADD and action != CANCEL and action != MODIFY:
-        count(p, book, UNKNOWN_ACTION)
-        return GOING
-    if (flags & WHOLE_LEVEL) != np.uint8(0):
-        return whole_level(p, book, action, side, flags, order_id, price, size)
-    if b.mode == L2:
-        count(p, book, MIXED_DEPTH)
-        return GOING
-    slot = find_slot(p, order_id, book, home)
-    order = np.uint64(p.slots[slot].order)
-    if action == CANCEL:
-        if order == U0:
-            count(p, book, UNKNOWN_ORDER)
-            return GOING
-        if size <= 0:
-            count(p, book, NEGATIVE_SIZE)
-            return GOING
-        o = p.orders[order]
-        if size < np.int64(o.size):
-            o.size -= size
-            p.levels[np.uint64(o.level)].size -= size
-            return GOING
-        if size > np.int64(o.size):
-            count(p, book, OVERFILLED)
-        remove(p, slot, order)
-        return GOING
-    if size < 0 or (size == 0 and action == ADD):
+    if (flags & WHOLE_LEVEL) != np.uint8(0) or b.mode == L2:
+        return whole_level(p.at, book, ADD, side, flags, order_id, price, size)
+    if size <= 0:
         count(p, book, NEGATIVE_SIZE)
         return GOING
-    if action == MODIFY and order != U0:
-        if size == 0:
-            remove_rarely(p, slot, order)
-            return GOING
-        held = np.uint64(p.pages[np.uint64(p.orders[order].level) >> U6].side)
-        if side == SIDE_NONE:
-            side = held
     if side == SIDE_NONE:
         count(p, book, BAD_SIDE)
         return GOING
     tick = tick_of(p, book, price)
     if tick == NO_TICK:
-        return off_grid(p, book, price)
-    if ((slot - home) & np.uint64(p.header[0].index_mask)) > PROBES and order == U0:
+        return off_grid(p.at, book, price)
+    slot = find_slot(p, order_id, book, home)
+    if ((slot - home) & np.uint64(p.header[0].index_mask)) > PROBES:
         return LONG_PROBE
-    key = key_of(side, tick)
     b.mode = L3
-    if action == ADD:
-        if order == U0:
-            insert(p, book, side, slot, order_id, key, size)
-        else:
-            replace_duplicate(p, book, side, order_id, key, size, slot)
+    if p.slots[slot].order == np.uint32(0):
+        insert(p, book, side, slot, order_id, key_of(side, tick), size)
+    else:
+        replace_order(p.at, book, side, order_id, key_of(side, tick), size, slot, DUPLICATE_ORDER)
+    return GOING
+
+
+@kernel
+def cancel(p, book, side, flags, order_id, price, size, home):
+    """C: take size off an order; at zero it goes."""
+    if (flags & WHOLE_LEVEL) != np.uint8(0) or p.books[book].mode == L2:
+        return whole_level(p.at, book, CANCEL, side, flags, order_id, price, size)
+    slot = find_slot(p, order_id, book, home)
+    order = np.uint64(p.slots[slot].order)
+    if order == U0:
+        count(p, book, UNKNOWN_ORDER)
+        return GOING
+    if size <= 0:
+        count(p, book, NEGATIVE_SIZE)
+        return GOING
+    o = p.orders[order]
+    held = np.int64(o.size)
+    if size < held:
+        o.size = held - size
+        p.levels[np.uint64(o.level)].size -= size
+        return GOING
+    if size > held:
+        count(p, book, OVERFILLED)
+    remove(p, slot, order)
+    return GOING
+
+
+@kernel
+def modify(p, book, side, flags, order_id, price, size, home):
+    """M: replace price and size; priority is kept only at the same price with no larger size."""
+    if (flags & WHOLE_LEVEL) != np.uint8(0) or p.books[book].mode == L2:
+        return whole_level(p.at, book, MODIFY, side, flags, order_id, price, size)
+    slot = find_slot(p, order_id, book, home)
+    order = np.uint64(p.slots[slot].order)
+    if size < 0:
+        count(p, book, NEGATIVE_SIZE)
         return GOING
     if order == U0:
-        modify_unknown(p, book, side, order_id, key, size, slot)
-        return GOING
-    held = np.uint64(p.pages[np.uint64(p.orders[order].level) >> U6].side)
-    if side != held:
-        change_side(p, book, side, order_id, key, size, slot)
+        return modify_unknown(p.at, book, side, order_id, price, size, slot, home)
+    if size == 0:
+        remove_rarely(p.at, slot, order)
         return GOING
     o = p.orders[order]
     level = np.uint64(o.level)
+    held = np.uint64(p.pages[level >> U6].side)
+    if side == SIDE_NONE:
+        side = held
+    tick = tick_of(p, book, price)
+    if tick == NO_TICK:
+        return off_grid(p.at, book, price)
+    key = key_of(side, tick)
+    if side != held:
+        replace_order(p.at, book, side, order_id, key, size, slot, BAD_SIDE)
+        return GOING
     if key == key_of_level(p, level):
         if size > np.int64(o.size):
             to_tail(p, order)
@@ -310,27 +327,32 @@ def act(p, book, action, side, flags, order_id, price, size, home):
 
 
 @kernel
-def side_of(book, side):
-    """Index of a book's side: even bid, odd ask, SIDE_NONE for neither."""
-    if side == BID:
-        return book << U1
-    if side == ASK:
-        return (book << U1) | U1
-    return SIDE_NONE
+def act(p, book, action, side, flags, order_id, price, size, home):
+    """Apply one event to a book; returns why it must stop, having changed nothing, or GOING."""
+    if action == ADD:
+        reason = add(p, book, side, flags, order_id, price, size, home)
+    elif action == CANCEL:
+        reason = cancel(p, book, side, flags, order_id, price, size, home)
+    elif action == MODIFY:
+        reason = modify(p, book, side, flags, order_id, price, size, home)
+    else:
+        reason = GOING
+        if action == CLEAR:
+            clear(p.at, book)
+        elif action != TRADE and action != FILL and action != NOTHING:
+            count(p, book, UNKNOWN_ACTION)
+    if (flags & MAYBE_BAD_BOOK) != np.uint8(0) and reason == GOING:
+        count(p, book, SEQUENCE_GAP)
+        p.books[book].stale = np.uint8(action != CLEAR)
+    return reason
 
 
 @kernel
-def book_of(p, key):
-    """Book of a (publisher, instrument); the last one is remembered. Returns an index past all books for an unknown one."""
-    header = p.header[0]
-    if key == np.uint64(header.last_key):
-        return np.uint64(header.last_book)
-    slot = find_book(p, key)
-    if p.keys[slot].used == np.uint32(0):
-        return np.uint64(header.book_count)
-    header.last_key = key
-    header.last_book = p.keys[slot].book
-    return np.uint64(header.last_book)
+def side_of(book, side):
+    """Index of a book's side: even bid, odd ask, SIDE_NONE for neither."""
+    if side != BID and side != ASK:
+        return SIDE_NONE
+    return (book << U1) | np.uint64(side == ASK)
 
 
 @kernel
@@ -356,11 +378,11 @@ def write_bbo(p, book, out):
 
 
 @kernel
-def check_crossed(p, book):
-    """Count a group that leaves best bid at or above best ask."""
+def check_crossed(p, book, flags):
+    """Count a group that leaves best bid at or above best ask. The flags come second: they change more often than the answer."""
     bid = book << U1
     total = np.uint64(p.sides[bid].best_key) + np.uint64(p.sides[bid | U1].best_key)
-    if total >= TWICE_BIAS:
+    if total >= TWICE_BIAS and (flags & (LAST | SNAPSHOT)) == LAST:
         count(p, book, CROSSED if total > TWICE_BIAS else LOCKED)
 
 
@@ -371,137 +393,150 @@ def event_key(e):
 
 
 @kernel
-def fetch(p, events, first, last):
-    """Ask for the memory that the next events need, in stages: slot, then order, then level and neighbours."""
+def prepare(p, events, first, last, far):
+    """Find book and home slot of the next events, and ask in stages for the memory that they need: slot, order, level, neighbours.
+
+    What it reads may change before the event's turn: only book and home slot are relied on.
+    """
+    header = p.header[0]
+    last_key = np.uint64(header.last_key)
+    book = np.uint64(header.last_book)
     for i in range(first, last):
         e = events[i]
         s = p.scratch[i - first]
         key = event_key(e)
-        s.key = key
-        book = np.uint64(p.keys[find_book(p, key)].book)
+        if key != last_key:
+            entry = p.keys[find_book(p, key)]
+            last_key = key
+            book = np.uint64(entry.book) if entry.used != np.uint32(0) else np.uint64(header.book_count)
         s.book = np.uint32(book)
         home = home_slot(p, np.uint64(e.order_id), book)
-        s.slot = home
+        s.home = home
         prefetch(p.slots, home)
+    if book != np.uint64(header.book_count):
+        header.last_key = last_key
+        header.last_book = np.uint32(book)
+    for i in range(first, last):
+        s = p.scratch[i - first]
+        order = np.uint64(p.slots[np.uint64(s.home)].order)
+        s.order = np.uint32(order)
+        prefetch(p.orders, order)
+    if not far:
+        return
     for i in range(first, last):
         e = events[i]
         s = p.scratch[i - first]
-        found = p.slots[np.uint64(s.slot)]
-        s.order = np.uint32(0)
-        if found.order != np.uint32(0) and found.id == e.order_id:
-            s.order = found.order
-            prefetch(p.orders, np.uint64(found.order))
-        elif e.action == ADD and e.side != NOTHING:
-            book = np.uint64(s.book)
+        book = np.uint64(s.book)
+        level = np.uint64(p.orders[np.uint64(s.order)].level)
+        if e.action == ADD and (e.side == BID or e.side == ASK) and book != np.uint64(header.book_count):
             tick = tick_of(p, book, np.int64(e.price))
             if tick != NO_TICK:
                 side = side_of(book, e.side)
                 key = key_of(side, tick)
-                page = find_page(p, side, key >> U6)
-                if page != U0:
-                    prefetch(p.levels, (page << U6) | (key & np.uint64(63)))
+                level = (find_page(p, side, key >> U6) << U6) | (key & np.uint64(63))
+        s.level = np.uint32(level)
+        prefetch(p.levels, level)
     for i in range(first, last):
+        e = events[i]
         s = p.scratch[i - first]
-        if s.order != np.uint32(0):
+        if e.action == ADD:
+            prefetch(p.orders, np.uint64(p.levels[np.uint64(s.level)].tail))
+        else:
             o = p.orders[np.uint64(s.order)]
-            prefetch(p.levels, np.uint64(o.level))
-            prefetch(p.pages, np.uint64(o.level) >> U6)
-            if o.prev != np.uint32(0):
-                prefetch(p.orders, np.uint64(o.prev))
-            if o.next != np.uint32(0):
-                prefetch(p.orders, np.uint64(o.next))
+            prefetch(p.orders, np.uint64(o.prev))
+            prefetch(p.orders, np.uint64(o.next))
 
 
 @kernel
 def room(p):
     """How many events the pools surely have room for."""
     header = p.header[0]
-    least = np.uint64(header.order_capacity) - np.uint64(header.live)
+    live = np.uint64(header.live)
+    if live >= np.uint64(header.order_capacity) or live >= np.uint64(header.index_limit):
+        return U0
+    least = np.uint64(header.order_capacity) - live
     for other in (
-        np.uint64(header.index_limit) - np.uint64(header.live),
+        np.uint64(header.index_limit) - live,
         np.uint64(header.page_room),
         np.uint64(header.node_room) // np.uint64(NODES_PER_EVENT),
     ):
         if other < least:
             least = other
-    return np.int64(least)
+    return least
 
 
 @kernel
 def replay(p, events, bbo, start):
     """Apply ``events[start:]``; the index of the first event not applied."""
     header = p.header[0]
-    total = np.int64(len(events))
-    i = np.int64(start)
+    total = np.uint64(len(events))
+    i = np.uint64(start)
     write = len(bbo) > 0
     far = np.uint64(header.index_mask) >= np.uint64(PREFETCH_FROM)
     header.stop = np.uint32(GOING)
     while i < total:
         most = room(p)
-        if most <= 0:
+        if most == U0:
             header.stop = np.uint32(FULL)
-            return i
-        end = min(total, i + most)
-        if far:
-            end = min(end, i + np.int64(BLOCK))
-            fetch(p, events, i, end)
+            return np.int64(i)
+        first = i
+        end = min(min(total, i + most), i + np.uint64(BLOCK))
+        prepare(p, events, first, end, far)
         while i < end:
             e = events[i]
-            key = event_key(e)
-            book = book_of(p, key)
+            s = p.scratch[i - first]
+            book = np.uint64(s.book)
             if book == np.uint64(header.book_count):
                 header.stop = np.uint32(NEW_BOOK)
-                header.stop_key = key
-                return i
+                header.stop_key = event_key(e)
+                return np.int64(i)
             if book == U0:
                 count(p, U0, OTHER_INSTRUMENT)
             else:
-                order_id = np.uint64(e.order_id)
                 reason = act(
                     p,
                     book,
                     np.uint8(e.action),
                     side_of(book, np.uint8(e.side)),
                     np.uint8(e.flags),
-                    order_id,
+                    np.uint64(e.order_id),
                     np.int64(e.price),
                     np.int64(e.size),
-                    home_slot(p, order_id, book),
+                    np.uint64(s.home),
                 )
                 if reason != GOING:
                     header.stop = np.uint32(reason)
-                    return i
-                if (np.uint8(e.flags) & (LAST | SNAPSHOT)) == LAST:
-                    check_crossed(p, book)
+                    return np.int64(i)
+                check_crossed(p, book, np.uint8(e.flags))
             if write:
                 write_bbo(p, book, bbo[i])
-            i += 1
-    return i
+            i += U1
+    return np.int64(i)
 
 
 @kernel(entry=True)
-def replay_events(handle, address, length, bbo_address, bbo_length, start):
+def replay_events(at, address, length, bbo_address, bbo_length, start):
     """``replay`` over ``EVENT`` records."""
-    p = unpack(handle)
+    p = unpack(np.uint64(at))
     events = array_at(np.uint64(address), np.uint64(length), EVENT)
     bbo = array_at(np.uint64(bbo_address), np.uint64(bbo_length), BBO)
     return replay(p, events, bbo, start)
 
 
 @kernel(entry=True)
-def replay_dbn(handle, address, length, bbo_address, bbo_length, start):
+def replay_dbn(at, address, length, bbo_address, bbo_length, start):
     """``replay`` over packed ``DBN_MBO`` records."""
-    p = unpack(handle)
+    p = unpack(np.uint64(at))
     events = array_at(np.uint64(address), np.uint64(length), DBN_MBO)
     bbo = array_at(np.uint64(bbo_address), np.uint64(bbo_length), BBO)
     return replay(p, events, bbo, start)
 
 
 @kernel(entry=True)
-def single(handle, book, action, side, flags, order_id, price, size):
+def single(at, book, action, side, flags, order_id, price, size):
     """One event from Python; why it must stop, or GOING."""
-    p = unpack(handle)
-    if room(p) <= 0:
+    p = unpack(np.uint64(at))
+    if room(p) == U0:
         return FULL
     book = np.uint64(book)
     order_id = np.uint64(order_id)
@@ -516,6 +551,6 @@ def single(handle, book, action, side, flags, order_id, price, size):
         np.int64(size),
         home_slot(p, order_id, book),
     )
-    if reason == GOING and (np.uint8(flags) & (LAST | SNAPSHOT)) == LAST:
-        check_crossed(p, book)
+    if reason == GOING:
+        check_crossed(p, book, np.uint8(flags))
     return reason
