@@ -8,10 +8,11 @@
 // As a command, over a raw file of EVENT records; prints one line of JSON a pass:
 //   g++ -O3 -march=native -fno-math-errno -std=c++17 -o ladder ladder.cpp && ./ladder events.bin TICK_SIZE [passes [prefetch]]
 //
-// Level index: both sides grow towards the better price, so that "better" is "higher" on either side and 0 is "empty".
+// Levels of all books in one array. The best bid of an empty side is level 0, the best ask the last one: both have size 0 and lose
+// every comparison.
 //
-//   0..63        | bids of book 0: lowest .. highest | asks of book 0: highest .. lowest | bids of book 1 ...
-//   never in use   origin[0] + tick                    origin[1] + ~tick
+//   0..63       | bids of book 0, 64 to a bitmap word | asks of book 0      | bids of book 1 ... | one more
+//   never used    origin[0] + tick                      origin[1] + tick                           never used
 
 #include <chrono>
 #include <cmath>
@@ -60,79 +61,277 @@ struct Slot {
 };
 
 struct alignas(64) Book {
-    int64_t origin[2];
-    int64_t price[2];  // of the best level
-    uint32_t best[2];  // level index, 0: the side is empty
-    uint32_t first[2];
+    int64_t origin[2];  // level index of tick 0
+    uint32_t bid, ask;  // best levels
+    uint32_t first_bid, last_ask;
     int64_t lowest, highest;  // tick range, while the books are laid out
 };
 
+#define INLINE __attribute__((always_inline)) inline
+
 constexpr uint32_t NIL = 0xffffffff;
+constexpr uint32_t NO_BID = 0;
 constexpr int64_t UNDEF_PRICE = INT64_MAX;
 constexpr uint64_t GOLDEN = 0x9E3779B97F4A7C15ull;
 constexpr uint8_t FLAG_LAST = 128, FLAG_SNAPSHOT = 32;
 constexpr size_t CHUNK = 65536;
 constexpr uint64_t MAX_LEVELS = uint64_t(1) << 26;
 
-enum Count { UNKNOWN_CANCEL, UNKNOWN_MODIFY, DUPLICATE_ADD, OVERFILLED, OFF_TICK, CROSSED, LIVE_ORDERS, PEAK_ORDERS, COUNTS };
+enum Count { UNKNOWN_CANCEL, UNKNOWN_MODIFY, DUPLICATE_ADD, OVERFILLED, OFF_TICK, CROSSED, LIVE_ORDERS, MOST_ORDERS, COUNTS };
+
+// What the event loop works on. The loop keeps a copy in a local variable whose address never escapes, so that the compiler may hold it in
+// registers across stores to the pools (worth 30%).
+struct Pools {
+    Book* books;
+    Level* levels;
+    uint64_t* in_use;  // one bit a level
+    Order* orders;
+    uint32_t* free;
+    Slot* slots;
+    uint64_t mask;
+    int shift;
+    uint32_t fresh, free_count;  // orders handed out so far, given back
+    uint32_t no_ask;  // a level behind all others, never in use
+    int64_t tick_size;
+    double inverse;
+    uint64_t counts[COUNTS];
+
+    INLINE bool to_tick(int64_t price, int64_t& tick) const {
+        tick = std::llrint(double(price) * inverse);
+        return tick * tick_size == price;
+    }
+
+    INLINE uint64_t home(uint64_t id, uint32_t book) const { return ((id ^ (uint64_t(book) << 40)) * GOLDEN) >> shift; }
+
+    template <bool MANY>
+    INLINE uint64_t find(uint64_t id, uint32_t book) const {
+        uint64_t i = home(id, book);
+        while (slots[i].order != NIL && (slots[i].id != id || (MANY && slots[i].book != book))) i = (i + 1) & mask;
+        return i;
+    }
+
+    INLINE void erase(uint64_t i) {
+        uint64_t j = i;
+        while (true) {
+            j = (j + 1) & mask;
+            if (slots[j].order == NIL) break;
+            if (((j - home(slots[j].id, slots[j].book)) & mask) >= ((j - i) & mask)) {
+                slots[i] = slots[j];
+                i = j;
+            }
+        }
+        slots[i].order = NIL;
+    }
+
+    INLINE static uint32_t level_index(const Book& b, int64_t tick, uint32_t side) { return uint32_t(b.origin[side] + tick); }
+
+    INLINE void link(Book& b, uint32_t x, uint64_t id, uint32_t side, uint32_t index, int64_t size) {
+        Level& level = levels[index];
+        orders[x] = Order{id, size, index, level.tail, NIL, side};
+        if (level.tail != NIL) {
+            orders[level.tail].next = x;
+        } else {
+            level.head = x;
+            in_use[index >> 6] |= uint64_t(1) << (index & 63);
+            if (side == 0) {
+                if (index > b.bid) b.bid = index;
+            } else if (index < b.ask) {
+                b.ask = index;
+            }
+        }
+        level.tail = x;
+        level.size += size;
+        level.count++;
+    }
+
+    INLINE void unlink(Book& b, uint32_t x) {
+        const Order& order = orders[x];
+        const uint32_t index = order.level;
+        Level& level = levels[index];
+        level.size -= order.size;
+        level.count--;
+        if (order.prev != NIL)
+            orders[order.prev].next = order.next;
+        else
+            level.head = order.next;
+        if (order.next != NIL)
+            orders[order.next].prev = order.prev;
+        else
+            level.tail = order.prev;
+        if (level.count == 0) {
+            in_use[index >> 6] &= ~(uint64_t(1) << (index & 63));
+            uint64_t word = index >> 6;
+            if (index == b.bid) {
+                const uint64_t last = b.first_bid >> 6;
+                while (word > last && in_use[word] == 0) word--;
+                b.bid = in_use[word] ? uint32_t(word * 64 + 63 - __builtin_clzll(in_use[word])) : NO_BID;
+            } else if (index == b.ask) {
+                const uint64_t last = b.last_ask >> 6;
+                while (word < last && in_use[word] == 0) word++;
+                b.ask = in_use[word] ? uint32_t(word * 64 + __builtin_ctzll(in_use[word])) : no_ask;
+            }
+        }
+    }
+
+    INLINE void add(Book& b, uint32_t book, const Event& e, uint64_t slot, uint32_t index, uint32_t side) {
+        const uint32_t x = free_count ? free[--free_count] : fresh++;
+        link(b, x, e.order_id, side, index, e.size);
+        slots[slot] = Slot{e.order_id, book, x};
+    }
+
+    INLINE void remove(Book& b, uint64_t slot) {
+        const uint32_t x = slots[slot].order;
+        unlink(b, x);
+        erase(slot);
+        free[free_count++] = x;
+    }
+
+    INLINE Bbo bbo(const Book& b) const {
+        const int64_t bid = (int64_t(b.bid) - b.origin[0]) * tick_size, ask = (int64_t(b.ask) - b.origin[1]) * tick_size;
+        return Bbo{b.bid == NO_BID ? UNDEF_PRICE : bid, b.ask == no_ask ? UNDEF_PRICE : ask, levels[b.bid].size, levels[b.ask].size};
+    }
+
+    template <bool MANY>
+    INLINE void clear(Book& b, uint32_t book) {
+        while (b.bid != NO_BID) remove(b, find<MANY>(orders[levels[b.bid].head].id, book));
+        while (b.ask != no_ask) remove(b, find<MANY>(orders[levels[b.ask].head].id, book));
+    }
+
+    template <bool MANY>
+    INLINE void act(Book& b, uint32_t book, const Event& e) {
+        switch (e.action) {
+            case 'A': {
+                int64_t tick;
+                if (!to_tick(e.price, tick)) {
+                    counts[OFF_TICK]++;
+                    break;
+                }
+                uint64_t slot = find<MANY>(e.order_id, book);
+                if (slots[slot].order != NIL) {
+                    counts[DUPLICATE_ADD]++;
+                    remove(b, slot);
+                    slot = find<MANY>(e.order_id, book);
+                }
+                const uint32_t side = e.side & 1;
+                add(b, book, e, slot, level_index(b, tick, side), side);
+                break;
+            }
+            case 'C': {
+                const uint64_t slot = find<MANY>(e.order_id, book);
+                if (slots[slot].order == NIL) {
+                    counts[UNKNOWN_CANCEL]++;
+                    break;
+                }
+                Order& order = orders[slots[slot].order];
+                if (e.size < order.size) {
+                    order.size -= e.size;
+                    levels[order.level].size -= e.size;
+                } else {
+                    counts[OVERFILLED] += e.size > order.size;
+                    remove(b, slot);
+                }
+                break;
+            }
+            case 'M': {
+                int64_t tick;
+                if (!to_tick(e.price, tick)) {
+                    counts[OFF_TICK]++;
+                    break;
+                }
+                const uint64_t slot = find<MANY>(e.order_id, book);
+                const uint32_t side = e.side & 1;
+                if (slots[slot].order == NIL) {
+                    counts[UNKNOWN_MODIFY]++;
+                    if (e.size) add(b, book, e, slot, level_index(b, tick, side), side);
+                    break;
+                }
+                if (e.size == 0) {
+                    remove(b, slot);
+                    break;
+                }
+                const uint32_t x = slots[slot].order;
+                Order& order = orders[x];
+                const uint32_t index = level_index(b, tick, side);
+                if (index == order.level && e.size <= order.size) {
+                    levels[index].size -= order.size - e.size;
+                    order.size = e.size;
+                } else {
+                    unlink(b, x);
+                    link(b, x, e.order_id, side, index, e.size);
+                }
+                break;
+            }
+            case 'R':
+                clear<MANY>(b, book);
+                break;
+        }
+    }
+};
 
 class Market {
   public:
-    Market(const Event* events, size_t count, int64_t tick_size)
-        : events_(events), count_(count), tick_size_(tick_size), inverse_(1.0 / double(tick_size)) {
+    Market(const Event* events, size_t count, int64_t tick_size) : events_(events), count_(count) {
+        pools_.tick_size = tick_size;
+        pools_.inverse = 1.0 / double(tick_size);
         lay_out();
         reset();
-        replay(0, nullptr);  // learns how many orders live at once: timed passes never grow
+        replay(0, nullptr);  // learns how many orders live at once: later passes need not grow
+        most_ = pools_.fresh;
+        learning_ = false;
     }
 
-    double replay(uint32_t prefetch, uint64_t* checksum) {
-        reset();
-        std::vector<Bbo> out(CHUNK, Bbo{});
+    // Fresh books; before every pass.
+    void reset() {
+        for (Book& b : books_) {
+            b.bid = NO_BID;
+            b.ask = pools_.no_ask;
+        }
+        std::fill(levels_.begin(), levels_.end(), Level{0, 0, NIL, NIL});
+        std::fill(in_use_.begin(), in_use_.end(), 0);
+        orders_.assign(most_, Order{});
+        free_.assign(most_, 0);
+        pools_.fresh = pools_.free_count = 0;
+        std::memset(pools_.counts, 0, sizeof pools_.counts);
+        size_slots(most_ * 8);
+    }
+
+    void replay(uint32_t prefetch, uint64_t* checksum) {
         uint64_t fold = 0;
-        const auto begin = std::chrono::steady_clock::now();
         for (size_t at = 0; at < count_; at += CHUNK) {
             const size_t end = at + CHUNK < count_ ? at + CHUNK : count_;
+            if (learning_ && pools_.fresh + CHUNK > orders_.size()) grow();
             if (books_.size() == 1)
-                prefetch ? apply<false, true>(at, end, out.data(), prefetch) : apply<false, false>(at, end, out.data(), 0);
+                prefetch ? apply<false, true>(at, end, out_.data(), prefetch) : apply<false, false>(at, end, out_.data(), 0);
             else
-                prefetch ? apply<true, true>(at, end, out.data(), prefetch) : apply<true, false>(at, end, out.data(), 0);
+                prefetch ? apply<true, true>(at, end, out_.data(), prefetch) : apply<true, false>(at, end, out_.data(), 0);
             if (checksum)
                 for (size_t i = 0; i < end - at; i++)
-                    for (int64_t word : {out[i].bid_price, out[i].ask_price, out[i].bid_size, out[i].ask_size})
+                    for (int64_t word : {out_[i].bid_price, out_[i].ask_price, out_[i].bid_size, out_[i].ask_size})
                         fold = (fold ^ uint64_t(word)) * GOLDEN;
         }
-        const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
         if (checksum) *checksum = fold;
-        return taken.count();
+        pools_.counts[LIVE_ORDERS] = pools_.fresh - pools_.free_count;
+        pools_.counts[MOST_ORDERS] = pools_.fresh;
     }
 
-    const uint64_t* counts() const { return counts_; }
+    const uint64_t* counts() const { return pools_.counts; }
     size_t size() const { return count_; }
 
   private:
     const Event* events_;
     size_t count_;
-    int64_t tick_size_;
-    double inverse_;
+    uint64_t most_ = 2 * CHUNK;  // orders that live at once
+    bool learning_ = true;
     std::vector<uint32_t> book_of_;  // by instrument id - first_id_
     uint32_t first_id_ = 0;
     std::vector<Book> books_;
     std::vector<Level> levels_;
-    std::vector<uint64_t> in_use_;  // one bit a level
+    std::vector<uint64_t> in_use_;
     std::vector<Order> orders_;
     std::vector<uint32_t> free_;
     std::vector<Slot> slots_;
-    uint64_t mask_ = 0;
-    int shift_ = 0;
-    uint32_t fresh_ = 0;  // orders handed out so far
-    uint32_t free_count_ = 0;
-    uint64_t live_ = 0, peak_ = 1024;
-    uint64_t counts_[COUNTS] = {};
-
-    bool to_tick(int64_t price, int64_t& tick) const {
-        tick = std::llrint(double(price) * inverse_);
-        return tick * tick_size_ == price;
-    }
+    std::vector<Bbo> out_ = std::vector<Bbo>(CHUNK);
+    Pools pools_{};
 
     void lay_out() {
         uint32_t last_id = 0;
@@ -149,10 +348,10 @@ class Market {
             uint32_t& book = book_of_[e.instrument_id - first_id_];
             if (book == NIL) {
                 book = uint32_t(books_.size());
-                books_.push_back(Book{{0, 0}, {0, 0}, {0, 0}, {0, 0}, INT64_MAX, INT64_MIN});
+                books_.push_back(Book{{0, 0}, 0, 0, 0, 0, INT64_MAX, INT64_MIN});
             }
             int64_t tick;
-            if ((e.action == 'A' || e.action == 'M') && to_tick(e.price, tick)) {
+            if ((e.action == 'A' || e.action == 'M') && pools_.to_tick(e.price, tick)) {
                 if (tick < books_[book].lowest) books_[book].lowest = tick;
                 if (tick > books_[book].highest) books_[book].highest = tick;
             }
@@ -162,269 +361,106 @@ class Market {
             if (b.lowest > b.highest) b.lowest = b.highest = 0;
             const uint64_t span = (uint64_t(b.highest - b.lowest) / 64 + 1) * 64;
             if (span > MAX_LEVELS || next + 2 * span > MAX_LEVELS) throw std::runtime_error("the price range is too wide for a dense ladder");
-            b.first[0] = uint32_t(next);
-            b.first[1] = uint32_t(next + span);
+            b.first_bid = uint32_t(next);
+            b.last_ask = uint32_t(next + 2 * span - 1);
             b.origin[0] = int64_t(next) - b.lowest;
-            b.origin[1] = int64_t(next + 2 * span) + b.lowest;
+            b.origin[1] = int64_t(next + span) - b.lowest;
             next += 2 * span;
         }
-        levels_.resize(next);
-        in_use_.resize(next / 64);
+        pools_.no_ask = uint32_t(next);
+        levels_.resize(next + 1);
+        in_use_.resize(next / 64 + 1);
     }
 
-    void reset() {
-        for (Book& b : books_) {
-            b.best[0] = b.best[1] = 0;
-            b.price[0] = b.price[1] = UNDEF_PRICE;
-        }
-        std::fill(levels_.begin(), levels_.end(), Level{0, 0, NIL, NIL});
-        std::fill(in_use_.begin(), in_use_.end(), 0);
-        orders_.assign(peak_, Order{});
-        free_.assign(peak_, 0);
-        fresh_ = free_count_ = 0;
-        live_ = 0;
-        std::memset(counts_, 0, sizeof counts_);
-        resize_slots(peak_ * 8);
-    }
-
-    void resize_slots(uint64_t wanted) {
+    void size_slots(uint64_t wanted) {
         int bits = 10;
         while ((uint64_t(1) << bits) < wanted) bits++;
         slots_.assign(uint64_t(1) << bits, Slot{0, 0, NIL});
-        mask_ = (uint64_t(1) << bits) - 1;
-        shift_ = 64 - bits;
+        pools_.mask = (uint64_t(1) << bits) - 1;
+        pools_.shift = 64 - bits;
+        point();
     }
 
-    __attribute__((noinline, cold)) void grow() {
-        std::vector<Slot> before = slots_;
-        peak_ = orders_.size() * 2;
-        orders_.resize(peak_);
-        free_.resize(peak_);
-        resize_slots(peak_ * 8);
+    void point() {
+        pools_.books = books_.data();
+        pools_.levels = levels_.data();
+        pools_.in_use = in_use_.data();
+        pools_.orders = orders_.data();
+        pools_.free = free_.data();
+        pools_.slots = slots_.data();
+    }
+
+    void grow() {
+        const std::vector<Slot> before = slots_;
+        orders_.resize(orders_.size() * 2);
+        free_.resize(orders_.size());
+        size_slots(orders_.size() * 4);
         for (const Slot& s : before)
-            if (s.order != NIL) insert(s.id, s.book, s.order);
-    }
-
-    uint64_t home(uint64_t id, uint32_t book) const { return ((id ^ (uint64_t(book) << 40)) * GOLDEN) >> shift_; }
-
-    template <bool MANY>
-    uint64_t find(uint64_t id, uint32_t book) const {
-        uint64_t i = home(id, book);
-        while (slots_[i].order != NIL && (slots_[i].id != id || (MANY && slots_[i].book != book))) i = (i + 1) & mask_;
-        return i;
-    }
-
-    void insert(uint64_t id, uint32_t book, uint32_t order) {
-        uint64_t i = home(id, book);
-        while (slots_[i].order != NIL) i = (i + 1) & mask_;
-        slots_[i] = Slot{id, book, order};
-    }
-
-    void erase(uint64_t i) {
-        uint64_t j = i;
-        while (true) {
-            j = (j + 1) & mask_;
-            if (slots_[j].order == NIL) break;
-            if (((j - home(slots_[j].id, slots_[j].book)) & mask_) >= ((j - i) & mask_)) {
-                slots_[i] = slots_[j];
-                i = j;
-            }
-        }
-        slots_[i].order = NIL;
-    }
-
-    static uint32_t level_index(const Book& b, int64_t tick, uint32_t side) {
-        return uint32_t(b.origin[side] + (tick ^ -int64_t(side)));
-    }
-
-    void set_best(Book& b, uint32_t side, uint32_t index) {
-        b.best[side] = index;
-        const int64_t tick = (int64_t(index) - b.origin[side]) ^ -int64_t(side);
-        b.price[side] = index ? tick * tick_size_ : UNDEF_PRICE;
-    }
-
-    void link(Book& b, uint32_t x, uint64_t id, uint32_t side, uint32_t index, int64_t size) {
-        Level& level = levels_[index];
-        orders_[x] = Order{id, size, index, level.tail, NIL, side};
-        if (level.tail != NIL) {
-            orders_[level.tail].next = x;
-        } else {
-            level.head = x;
-            in_use_[index >> 6] |= uint64_t(1) << (index & 63);
-            if (index > b.best[side]) set_best(b, side, index);
-        }
-        level.tail = x;
-        level.size += size;
-        level.count++;
-    }
-
-    void unlink(Book& b, uint32_t x) {
-        const Order& order = orders_[x];
-        const uint32_t index = order.level;
-        Level& level = levels_[index];
-        level.size -= order.size;
-        level.count--;
-        if (order.prev != NIL)
-            orders_[order.prev].next = order.next;
-        else
-            level.head = order.next;
-        if (order.next != NIL)
-            orders_[order.next].prev = order.prev;
-        else
-            level.tail = order.prev;
-        if (level.count == 0) {
-            in_use_[index >> 6] &= ~(uint64_t(1) << (index & 63));
-            if (index == b.best[order.side]) {
-                uint64_t word = index >> 6;
-                const uint64_t last = b.first[order.side] >> 6;
-                while (word > last && in_use_[word] == 0) word--;
-                set_best(b, order.side, in_use_[word] ? uint32_t(word * 64 + 63 - __builtin_clzll(in_use_[word])) : 0);
-            }
-        }
+            if (s.order != NIL) slots_[pools_.find<true>(s.id, s.book)] = s;
     }
 
     template <bool MANY>
-    void add(Book& b, uint32_t book, const Event& e, uint64_t slot, uint32_t index, uint32_t side) {
-        if (!free_count_ && fresh_ == orders_.size()) {
-            grow();
-            slot = find<MANY>(e.order_id, book);
-        }
-        const uint32_t x = free_count_ ? free_[--free_count_] : fresh_++;
-        link(b, x, e.order_id, side, index, e.size);
-        slots_[slot] = Slot{e.order_id, book, x};
-        live_++;
+    uint32_t book_index(const Event& e) const {
+        return MANY ? book_of_[e.instrument_id - first_id_] : 0;
     }
 
-    void remove(Book& b, uint64_t slot) {
-        const uint32_t x = slots_[slot].order;
-        unlink(b, x);
-        erase(slot);
-        free_[free_count_++] = x;
-        live_--;
-    }
-
+    // Three stages of a pipeline, each asking for what the next one reads: slot; order or level; neighbours.
     template <bool MANY>
-    void clear(Book& b, uint32_t book) {
-        for (uint32_t side = 0; side < 2; side++)
-            while (b.best[side]) {
-                const Order& head = orders_[levels_[b.best[side]].head];
-                remove(b, find<MANY>(head.id, book));
+    INLINE void fetch(const Pools& p, size_t i, uint32_t ahead) const {
+        if (i + 2 * ahead < count_) {
+            const Event& f = events_[i + 2 * ahead];
+            const uint32_t book = book_index<MANY>(f);
+            __builtin_prefetch(&p.slots[p.home(f.order_id, book)]);
+            if (MANY) __builtin_prefetch(&p.books[book]);
+        }
+        if (i + ahead < count_) {
+            const Event& f = events_[i + ahead];
+            const uint32_t book = book_index<MANY>(f);
+            if (f.action == 'A') {
+                const int64_t tick = std::llrint(double(f.price) * p.inverse);
+                __builtin_prefetch(p.levels + p.level_index(p.books[book], tick, f.side & 1));
+            } else {
+                const uint32_t order = p.slots[p.home(f.order_id, book)].order;
+                if (order != NIL) __builtin_prefetch(&p.orders[order]);
             }
+        }
+        if (i + ahead / 2 < count_) {
+            const Event& f = events_[i + ahead / 2];
+            const uint32_t book = book_index<MANY>(f);
+            if (f.action == 'A') {
+                const int64_t tick = std::llrint(double(f.price) * p.inverse);
+                const uint32_t index = p.level_index(p.books[book], tick, f.side & 1);
+                const uint32_t tail = index < levels_.size() ? p.levels[index].tail : NIL;
+                if (tail != NIL) __builtin_prefetch(&p.orders[tail]);
+            } else {
+                const uint32_t x = p.slots[p.home(f.order_id, book)].order;
+                if (x != NIL) {
+                    const Order& order = p.orders[x];
+                    if (order.prev != NIL) __builtin_prefetch(&p.orders[order.prev]);
+                    if (order.next != NIL) __builtin_prefetch(&p.orders[order.next]);
+                    __builtin_prefetch(&p.levels[order.level]);
+                }
+            }
+        }
     }
 
     template <bool MANY, bool PREFETCH>
     void apply(size_t at, size_t end, Bbo* out, uint32_t ahead) {
+        Pools p = pools_;
+        Book only = books_[0];
+        uint64_t crossed = 0;
         for (size_t i = at; i < end; i++, out++) {
-            if (PREFETCH) {
-                if (i + 2 * ahead < count_) {
-                    const Event& f = events_[i + 2 * ahead];
-                    const uint32_t book = MANY ? book_of_[f.instrument_id - first_id_] : 0;
-                    __builtin_prefetch(&slots_[home(f.order_id, book)]);
-                    if (MANY) __builtin_prefetch(&books_[book]);
-                }
-                if (i + ahead < count_) {
-                    const Event& f = events_[i + ahead];
-                    const uint32_t book = MANY ? book_of_[f.instrument_id - first_id_] : 0;
-                    const uint64_t slot = home(f.order_id, book);
-                    if (f.action == 'A') {
-                        const int64_t tick = std::llrint(double(f.price) * inverse_);
-                        const uint32_t index = level_index(books_[book], tick, f.side & 1);
-                        __builtin_prefetch(levels_.data() + index);
-                    } else if (slots_[slot].order != NIL) {
-                        __builtin_prefetch(&orders_[slots_[slot].order]);
-                    }
-                }
-                if (i + ahead / 2 < count_) {
-                    const Event& f = events_[i + ahead / 2];
-                    const uint32_t book = MANY ? book_of_[f.instrument_id - first_id_] : 0;
-                    const Slot& slot = slots_[home(f.order_id, book)];
-                    if (f.action == 'A') {
-                        const int64_t tick = std::llrint(double(f.price) * inverse_);
-                        const uint32_t index = level_index(books_[book], tick, f.side & 1);
-                        const uint32_t tail = index < levels_.size() ? levels_[index].tail : NIL;
-                        if (tail != NIL) __builtin_prefetch(&orders_[tail]);
-                    } else if (slot.order != NIL) {
-                        const Order& order = orders_[slot.order];
-                        if (order.prev != NIL) __builtin_prefetch(&orders_[order.prev]);
-                        if (order.next != NIL) __builtin_prefetch(&orders_[order.next]);
-                        __builtin_prefetch(&levels_[order.level]);
-                    }
-                }
-            }
+            if (PREFETCH) fetch<MANY>(p, i, ahead);
             const Event& e = events_[i];
-            const uint32_t book = MANY ? book_of_[e.instrument_id - first_id_] : 0;
-            Book& b = books_[book];
-            switch (e.action) {
-                case 'A': {
-                    int64_t tick;
-                    if (!to_tick(e.price, tick)) {
-                        counts_[OFF_TICK]++;
-                        break;
-                    }
-                    uint64_t slot = find<MANY>(e.order_id, book);
-                    if (slots_[slot].order != NIL) {
-                        counts_[DUPLICATE_ADD]++;
-                        remove(b, slot);
-                        slot = find<MANY>(e.order_id, book);
-                    }
-                    const uint32_t side = e.side & 1;
-                    add<MANY>(b, book, e, slot, level_index(b, tick, side), side);
-                    break;
-                }
-                case 'C': {
-                    const uint64_t slot = find<MANY>(e.order_id, book);
-                    if (slots_[slot].order == NIL) {
-                        counts_[UNKNOWN_CANCEL]++;
-                        break;
-                    }
-                    Order& order = orders_[slots_[slot].order];
-                    if (e.size < order.size) {
-                        order.size -= e.size;
-                        levels_[order.level].size -= e.size;
-                    } else {
-                        counts_[OVERFILLED] += e.size > order.size;
-                        remove(b, slot);
-                    }
-                    break;
-                }
-                case 'M': {
-                    int64_t tick;
-                    if (!to_tick(e.price, tick)) {
-                        counts_[OFF_TICK]++;
-                        break;
-                    }
-                    const uint64_t slot = find<MANY>(e.order_id, book);
-                    if (slots_[slot].order == NIL) {
-                        counts_[UNKNOWN_MODIFY]++;
-                        const uint32_t side = e.side & 1;
-                        if (e.size) add<MANY>(b, book, e, slot, level_index(b, tick, side), side);
-                        break;
-                    }
-                    if (e.size == 0) {
-                        remove(b, slot);
-                        break;
-                    }
-                    const uint32_t x = slots_[slot].order;
-                    Order& order = orders_[x];
-                    const uint32_t index = level_index(b, tick, order.side);
-                    if (index == order.level && e.size <= order.size) {
-                        levels_[index].size -= order.size - e.size;
-                        order.size = e.size;
-                    } else {
-                        unlink(b, x);
-                        link(b, x, e.order_id, order.side, index, e.size);
-                    }
-                    break;
-                }
-                case 'R':
-                    clear<MANY>(b, book);
-                    break;
-            }
-            if ((e.flags & (FLAG_LAST | FLAG_SNAPSHOT)) == FLAG_LAST && b.price[0] >= b.price[1] && b.best[0]) counts_[CROSSED]++;
-            *out = Bbo{b.price[0], b.price[1], levels_[b.best[0]].size, levels_[b.best[1]].size};
+            const uint32_t book = book_index<MANY>(e);
+            Book& b = MANY ? p.books[book] : only;
+            p.act<MANY>(b, book, e);
+            *out = p.bbo(b);
+            crossed += (e.flags & (FLAG_LAST | FLAG_SNAPSHOT)) == FLAG_LAST && out->bid_price >= out->ask_price && out->bid_size;
         }
-        counts_[LIVE_ORDERS] = live_;
-        counts_[PEAK_ORDERS] = fresh_;
+        p.counts[CROSSED] += crossed;
+        pools_ = p;
+        if (!MANY) books_[0] = only;
     }
 };
 
@@ -442,11 +478,12 @@ void* ladder_create(const void* events, uint64_t count, int64_t tick_size, char*
     }
 }
 
-// One pass over the events with fresh books; returns its seconds. With `checksum` the pass also folds every output word into
-// it (and its time says nothing). `prefetch` is a distance in events, 0: none.
-double ladder_replay(void* market, uint32_t prefetch, uint64_t* checksum) {
-    return static_cast<Market*>(market)->replay(prefetch, checksum);
-}
+// Fresh books: before every pass, untimed.
+void ladder_reset(void* market) { static_cast<Market*>(market)->reset(); }
+
+// One pass over the events. With `checksum` it also folds every output word into it (and its time says nothing). `prefetch` is a
+// distance in events, 0: none.
+void ladder_replay(void* market, uint32_t prefetch, uint64_t* checksum) { static_cast<Market*>(market)->replay(prefetch, checksum); }
 
 // unknown cancels, unknown modifies, duplicate adds, overfilled, off tick, crossed, live orders, most orders live at once.
 void ladder_counts(void* market, uint64_t* out) { std::memcpy(out, static_cast<Market*>(market)->counts(), COUNTS * sizeof(uint64_t)); }
@@ -474,10 +511,16 @@ int main(int argc, char** argv) {
         const int passes = argc > 3 ? std::atoi(argv[3]) : 5;
         const uint32_t prefetch = argc > 4 ? uint32_t(std::atoi(argv[4])) : 0;
         uint64_t checksum;
+        market.reset();
         market.replay(prefetch, &checksum);
-        for (int pass = 0; pass < passes; pass++)
-            std::printf("{\"seconds\": %.9f, \"events\": %zu, \"checksum\": \"%016llx\"}\n", market.replay(prefetch, nullptr), market.size(),
+        for (int pass = 0; pass < passes; pass++) {
+            market.reset();
+            const auto begin = std::chrono::steady_clock::now();
+            market.replay(prefetch, nullptr);
+            const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+            std::printf("{\"seconds\": %.9f, \"events\": %zu, \"checksum\": \"%016llx\"}\n", taken.count(), market.size(),
                         static_cast<unsigned long long>(checksum));
+        }
     } catch (const std::exception& failure) {
         std::fprintf(stderr, "%s\n", failure.what());
         return 1;

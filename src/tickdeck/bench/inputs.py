@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tickdeck.bench.case import NotAvailableError
 from tickdeck.bench.kernels import START_NS, order_flow
 from tickdeck.core import DBN_MBO, EVENT, UNDEF_PRICE, Action, Flag, RType, Side
 from tickdeck.core.records import Records
@@ -34,22 +35,18 @@ class Tape:
     instruments: int = 1
 
 
-class MissingInputError(Exception):
-    """An input that this machine does not have; the text says where it was looked for."""
-
-
 def recorded(name: str) -> Path:
     """Path of a recorded file below ``TICKDECK_DATA``.
 
     Raises
     ------
-    MissingInputError
+    NotAvailableError
         It is not there.
     """
     root = Path(os.environ.get("TICKDECK_DATA") or Path(__file__).resolve().parents[3].parent / "shared" / "data")
     path = root / name
     if not path.exists():
-        raise MissingInputError(f"recorded data {name} is not in {root}; set TICKDECK_DATA")
+        raise NotAvailableError(f"recorded data {name} is not in {root}; set TICKDECK_DATA")
     return path
 
 

@@ -13,6 +13,7 @@ from typing import Self
 
 import numpy as np
 
+from tickdeck.bench.case import NotAvailableError
 from tickdeck.core.intrinsics import address_of
 from tickdeck.core.kernel import cache_root
 from tickdeck.core.records import EVENT, Records
@@ -28,10 +29,6 @@ COUNTS = (
     "live_orders",
     "most_orders",
 )
-
-
-class NotAvailableError(Exception):
-    """A reference or peer that cannot run here; the text is one line that says what to do."""
 
 
 def source(name: str) -> Path:
@@ -117,7 +114,6 @@ class NativeLadder:
             raise TypeError("the native reference reads a contiguous array of EVENT records")
         self._library = ctypes.CDLL(str(build("ladder.cpp")))
         self._library.ladder_create.restype = ctypes.c_void_p
-        self._library.ladder_replay.restype = ctypes.c_double
         self._events = events
         error = ctypes.create_string_buffer(200)
         self._market = self._library.ladder_create(
@@ -130,13 +126,18 @@ class NativeLadder:
         if not self._market:
             raise NotAvailableError(f"the native reference cannot run this input: {error.value.decode()}")
 
-    def replay(self, prefetch: int = 0) -> float:
-        """One pass with fresh books; its seconds. `prefetch` is a distance in events."""
-        return float(self._library.ladder_replay(ctypes.c_void_p(self._market), ctypes.c_uint32(prefetch), None))
+    def reset(self) -> None:
+        """Fresh books: needed before each pass."""
+        self._library.ladder_reset(ctypes.c_void_p(self._market))
+
+    def replay(self, prefetch: int = 0) -> None:
+        """One pass; what should be timed. `prefetch` is a distance in events, 0: none."""
+        self._library.ladder_replay(ctypes.c_void_p(self._market), ctypes.c_uint32(prefetch), None)
 
     def checksum(self) -> int:
         """Fold over the best bid and ask after every event, from a pass of its own."""
         fold = ctypes.c_uint64()
+        self.reset()
         self._library.ladder_replay(ctypes.c_void_p(self._market), ctypes.c_uint32(0), ctypes.byref(fold))
         return fold.value
 

@@ -1,0 +1,33 @@
+"""The suites of cases, by name."""
+
+from __future__ import annotations
+
+import importlib
+
+from tickdeck.bench.case import Case, Settings
+from tickdeck.core import UsageError
+
+SUITES = {
+    "book": "order books: replay, many books, inputs made to hurt, single updates",
+    "peers": "the same order events through other libraries' books",
+    "tape": "files: compressed events to a final book, CSV to events",
+    "start": "cold and warm start of the command and of the kernels",
+}
+"""Name -> what it measures; the module is ``tickdeck.bench.suites.<name>`` and its ``cases(settings)`` makes the cases."""
+
+
+def suite_cases(names: list[str], settings: Settings) -> list[Case]:
+    """The cases of the named suites, all suites if none is named.
+
+    Raises
+    ------
+    UsageError
+        A suite that does not exist.
+    """
+    unknown = [name for name in names if name not in SUITES]
+    if unknown:
+        raise UsageError(f"no suite {unknown[0]}; there are {', '.join(SUITES)}")
+    cases: list[Case] = []
+    for name in names or SUITES:
+        cases += importlib.import_module(f"tickdeck.bench.suites.{name}").cases(settings)
+    return cases
