@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tickdeck.core import FormatError, Records
 from tickdeck.tape import event_layout as k
 from tickdeck.tape.blocks import Blocks
-from tickdeck.tape.event_schema import FIELDS, RowError, columns_of
+from tickdeck.tape.event_schema import EXTRA, FIELDS, RowError, columns_of
 from tickdeck.tape.event_text import TextReader
 from tickdeck.tape.reader import Format, ReadOptions
 from tickdeck.tape.source import Source
@@ -100,6 +100,7 @@ class EventCsvReader(TextReader):
         if ignored:
             self.report.notes["ignored_columns"] = ignored
         self._config[k.C_DELIMITER] = ord(self._delimiter)
+        self._config[k.C_EXTRA] = bool(set(EXTRA) & set(columns))
         return consumed, lines
 
     def _scan(self, blocks: Blocks, events: Records) -> int:

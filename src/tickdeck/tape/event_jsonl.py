@@ -60,6 +60,7 @@ class EventJsonReader(TextReader):
         taken = set(mapping.values())
         self._keys = {mapping.get(field, "" if field in taken else field): field for field in FIELDS}
         keys = [mapping.get(field, "" if field in taken else field).encode() for field in FIELDS]
+        self._config[k.C_EXTRA] = True
         self._names: NDArray[np.uint8] = np.frombuffer(b"".join(keys), np.uint8)
         self._bounds: NDArray[np.int64] = np.cumsum([0, *map(len, keys)])
         from tickdeck.tape.kernels.event_jsonl import read_lines, survey_lines

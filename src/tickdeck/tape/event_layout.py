@@ -36,14 +36,15 @@ C_TIME_DIGITS = 2  # decimals of the time unit in ns; -1: ISO 8601
 C_PRICE_FACTOR = 3  # prices are multiplied by this ...
 C_PRICE_DIGITS = 4  # ... and divided by 10 to this
 C_DEFAULT_TYPE = 5  # type of rows without one; -1: none
-C_COUNT = 6
+C_EXTRA = 6  # columns beyond the common ones are there
+C_COUNT = 7
 
 S_POSITION = 0  # first byte not consumed
 S_LINE = 1  # its line number
 S_FILLED = 2  # events written
 S_STOP = 3  # bytes of the odd row end here
 S_LINES = 4  # lines of the odd row
-S_SLOT = 5  # slot of the last row
+S_SLOT = 5  # slot of the row before, -1: none
 S_HASHED = 6  # ids that were hashed
 S_DROPPED = 7  # second ids that the record has no place for
 S_QTY_DECIMALS = 8  # most decimals of a quantity (survey)
@@ -52,7 +53,10 @@ S_TIME_STOP = 10
 S_SKIPPED = 11  # rows of symbols that were not asked for
 S_ESCAPED = 12  # a cell of the row holds doubled quotes
 S_SURVEY = 13  # where the survey stands
-S_COUNT = 14
+S_SYMBOL = 14  # the three texts of that slot's key as words
+S_IDENTITY = 15
+S_DECIMALS = 16
+S_COUNT = 17
 
 DATA, FULL, ODD, KEY = 0, 1, 2, 3  # why a kernel stopped: no complete row left, output full, row not plain, new instrument
 

@@ -58,6 +58,8 @@ WRITTEN = FIELDS[:-1]
 """The columns of a written file: `flags` says what `is_snapshot` says."""
 BASIC = FIELDS[:8]
 """The columns of the short form of a written file, which leaves out what other programs do not ask for."""
+EXTRA = tuple(FIELDS.index(name) for name in FIELDS[8:] if name not in ("instrument_id", "size_decimals"))
+"""Columns, by index, that most files do not have."""
 REQUIRED = ("timestamp", "price", "qty")
 INTEGERS = {
     "sequence": "sequence",
@@ -153,8 +155,9 @@ def packed(word: str) -> int:
     return int.from_bytes(word.encode(), "little")
 
 
-WORD_MULTIPLIER = 0x9E3779B97F4A7C15
-WORD_SHIFT = 57
+WORD_MULTIPLIER = 0x69DD649317788B95
+"""Gives the words of each table a slot of their own among 64."""
+WORD_SHIFT = 58
 
 
 def word_table(words: Mapping[str, int]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:

@@ -73,7 +73,7 @@ class TextReader(Reader):
             blocks = Blocks(stream, self.path, self.unit, self.block_bytes)
             self._refill(blocks, 0)
             consumed, lines = self._begin(blocks)
-            state[k.S_POSITION], state[k.S_LINE] = consumed, 1 + lines
+            state[k.S_POSITION], state[k.S_LINE], state[k.S_SLOT] = consumed, 1 + lines, -1
             parser = RowParser(self.table, options, self._default_type)
             config[k.C_DEFAULT_TYPE] = self._default_type
             config[k.C_PRICE_FACTOR], config[k.C_PRICE_DIGITS] = parser.price_factor, parser.price_digits
@@ -88,7 +88,7 @@ class TextReader(Reader):
                     state[k.S_FILLED] = 0
                 elif stop == k.KEY:
                     self.table.add_key(*(self._cell(blocks, field) for field in (k.F_SYMBOL, k.F_INSTRUMENT, k.F_DECIMALS)))
-                    state[k.S_SLOT] = 0
+                    state[k.S_SLOT] = -1
                 elif stop == k.ODD:
                     self._take_odd(blocks, parser, events)
                 elif blocks.final:

@@ -6,11 +6,19 @@ A cell is ``buffer[start:stop]`` without quotes. What is not plain is refused, n
 
 import numpy as np
 
+from tickdeck.core.intrinsics import count_trailing_zeros, load_word
 from tickdeck.core.kernel import kernel
 from tickdeck.tape import event_layout as layout
 from tickdeck.tape.event_schema import WORD_MULTIPLIER, WORD_SHIFT
 
-U0, U1, U8, U9, U10, U48 = (np.uint64(value) for value in (0, 1, 8, 9, 10, 48))
+U0, U1, U3, U7, U8, U9, U10, U16, U32, U48, U64, U255 = (
+    np.uint64(value) for value in (0, 1, 3, 7, 8, 9, 10, 16, 32, 48, 64, 255)
+)
+ONES, LOWS, HIGHS, POINTS, ZEROS, SIXES, NIBBLES, LETTERS = (
+    np.uint64(byte * 0x0101010101010101) for byte in (0x01, 0x7F, 0x80, 0x2E, 0x30, 0x06, 0xF0, 0x40)
+)
+PAIRS = np.uint64(0x000000FF000000FF)
+TEN_MILLION, HUNDRED_MILLION = np.uint64(10**7), np.uint64(10**8)
 FNV_START = np.uint64(layout.FNV_START)
 FNV_PRIME = np.uint64(layout.FNV_PRIME)
 MULTIPLIER = np.uint64(WORD_MULTIPLIER)
@@ -25,8 +33,75 @@ WORD_BYTES = 8
 
 
 @kernel
+def eight_digits(text):
+    """The 8 bytes of `text` as a number and where its decimal point stands, 8 without one -> (plain, point, value).
+
+    Two digits, then four, then eight are joined in one multiplication each: Johnny Lee's method as told by Daniel Lemire,
+    "Faster parsing of eight digits" (2022). It replaced a loop over the digits, which took 20 ns for a time in ns.
+    """
+    marks = text ^ POINTS
+    marks = (marks - ONES) & ~marks & HIGHS
+    point = np.int64(8)
+    if marks != U0:
+        shift = count_trailing_zeros(marks) - U7
+        point = np.int64(shift >> U3)
+        # The digits before the point move up by one byte and a zero takes the first place.
+        text = (text & ~(~U0 << shift)) << U8 | (text & ~U255 << shift) | U48
+    plain = (text & NIBBLES) == ZEROS and ((text + SIXES) & NIBBLES) == ZEROS
+    text = text - ZEROS
+    text = text * U10 + (text >> U8)
+    value = ((text & PAIRS) * np.uint64(0x000F424000000064) + ((text >> U16) & PAIRS) * np.uint64(0x0000271000000001)) >> U32
+    return plain, point, value
+
+
+@kernel
 def number(buffer, start, stop):
     """``[-]digits[.digits]`` of at most 19 digits -> (decimals, negative, mantissa); decimals -1: not plain."""
+    at = start
+    negative = at < stop and buffer[at] == MINUS
+    if negative:
+        at += 1
+    count = stop - at
+    if count < 1 or count > 20 or stop < WORD_BYTES:
+        return slow_number(buffer, start, stop)
+    value = U0
+    point = np.int64(-1)
+    while count > WORD_BYTES:
+        plain, place, part = eight_digits(load_word(buffer, at))
+        if not plain:
+            return np.int64(-1), False, U0
+        if place < WORD_BYTES:
+            if point >= 0:
+                return np.int64(-1), False, U0
+            point = at + place
+            value = value * TEN_MILLION + part
+        else:
+            value = value * HUNDRED_MILLION + part
+        at += WORD_BYTES
+        count -= WORD_BYTES
+    shift = np.uint64(8 * (WORD_BYTES - count))
+    text = load_word(buffer, stop - WORD_BYTES)
+    if shift != U0:
+        text = (text & ~U0 << shift) | (ZEROS >> (U64 - shift))
+    plain, place, part = eight_digits(text)
+    if not plain:
+        return np.int64(-1), False, U0
+    digits = count
+    if place < WORD_BYTES:
+        if point >= 0:
+            return np.int64(-1), False, U0
+        point = stop - WORD_BYTES + place
+        digits -= 1
+    value = value * POWERS[digits] + part
+    total = stop - start - (1 if negative else 0) - (1 if point >= 0 else 0)
+    if total < 1 or total > 19:
+        return np.int64(-1), False, U0
+    return (stop - point - 1 if point >= 0 else np.int64(0)), negative, value
+
+
+@kernel(rare=True)
+def slow_number(buffer, start, stop):
+    """:func:`number` byte by byte, for the first bytes of a buffer."""
     at = start
     negative = False
     if at < stop and buffer[at] == MINUS:
@@ -79,7 +154,7 @@ def integer(buffer, start, stop, low, high):
     return low <= value <= high, value
 
 
-@kernel
+@kernel(rare=True)
 def unsigned(buffer, start, stop):
     """A whole number below 2^64 of at most 20 digits -> (plain, value)."""
     count = stop - start
@@ -104,9 +179,14 @@ def unsigned(buffer, start, stop):
 def identifier(buffer, start, stop):
     """An id -> (plain, hashed, value): the number as it stands, or the FNV-1a hash of any other word of visible ASCII."""
     if buffer[start] != 48 or stop - start == 1:
-        plain, value = unsigned(buffer, start, stop)
-        if plain:
-            return True, False, value
+        if stop - start < 20:
+            decimals, _, value = number(buffer, start, stop)
+            if decimals == 0 and buffer[start] != MINUS and buffer[stop - 1] != POINT:
+                return True, False, value
+        else:
+            plain, value = unsigned(buffer, start, stop)
+            if plain:
+                return True, False, value
     value = FNV_START
     for at in range(start, stop):
         if buffer[at] <= SPACE or buffer[at] >= 127:
@@ -116,19 +196,27 @@ def identifier(buffer, start, stop):
 
 
 @kernel
+def text_word(buffer, start, stop):
+    """Up to 8 bytes as a little-endian integer, and whether it says everything: not if there are more, or the last is 0."""
+    count = stop - start
+    if count < 1:
+        return U0, True
+    if count > WORD_BYTES:
+        return U0, False
+    value = U0
+    if stop >= WORD_BYTES:
+        value = load_word(buffer, stop - WORD_BYTES) >> np.uint64(8 * (WORD_BYTES - count))
+    else:
+        for at in range(stop - 1, start - 1, -1):
+            value = value << U8 | np.uint64(buffer[at])
+    return value, buffer[stop - 1] != 0
+
+
+@kernel
 def word(buffer, start, stop):
     """Up to 8 bytes as a little-endian integer, letters in lower case; 0: empty or longer."""
-    if stop - start > WORD_BYTES:
-        return U0
-    value = U0
-    shift = U0
-    for at in range(start, stop):
-        byte = np.uint64(buffer[at])
-        if byte & np.uint64(64):
-            byte = byte | np.uint64(32)
-        value = value | (byte << shift)
-        shift = shift + U8
-    return value
+    value, _ = text_word(buffer, start, stop)
+    return value | ((value & LETTERS) >> U1)
 
 
 @kernel

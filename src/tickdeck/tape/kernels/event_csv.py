@@ -7,6 +7,7 @@ decides about it and resumes: rows are met in the order of the file whichever pa
 
 import numpy as np
 
+from tickdeck.core.intrinsics import count_trailing_zeros, load_word
 from tickdeck.core.kernel import kernel
 from tickdeck.tape.event_layout import (
     C_DELIMITER,
@@ -24,7 +25,6 @@ from tickdeck.tape.event_layout import (
     S_POSITION,
     S_QTY_DECIMALS,
     S_SKIPPED,
-    S_SLOT,
     S_STOP,
     S_SURVEY,
     S_TIME_START,
@@ -33,7 +33,13 @@ from tickdeck.tape.event_layout import (
     U_SKIP,
 )
 from tickdeck.tape.kernels.event_cells import (
+    HIGHS,
+    LOWS,
+    ONES,
     POINT,
+    U0,
+    U1,
+    U3,
     number,
 )
 from tickdeck.tape.kernels.event_row import (
@@ -44,6 +50,36 @@ from tickdeck.tape.kernels.event_row import (
 QUOTE, NEWLINE, RETURN, HASH = 34, 10, 13, 35
 LONGEST_QUOTED_ROW = 65_536
 NOT_PLAIN = -1
+NEWLINES = np.uint64(0x0A0A0A0A0A0A0A0A)
+
+
+@kernel
+def split_plain(buffer, start, end, delimiter, columns, starts, stops):
+    """:func:`split_row` of a row without quotes, eight bytes at a time; NOT_PLAIN: it has some, or the data end near it."""
+    delimiters = np.uint64(delimiter) * ONES
+    count = len(columns)
+    column = 0
+    begin = start
+    at = start
+    while at + 8 <= end:
+        text = load_word(buffer, at)
+        first, second = text ^ delimiters, text ^ NEWLINES
+        # Zero bytes, exactly: the shorter test also marks a byte of 1 behind a zero, such as the "-" in ",-5".
+        marks = ~(((first & LOWS) + LOWS | first) & ((second & LOWS) + LOWS | second)) & HIGHS
+        while marks != U0:
+            stop = at + np.int64(count_trailing_zeros(marks) >> U3)
+            if column >= count or buffer[begin] == QUOTE:
+                return np.int64(NOT_PLAIN)
+            starts[columns[column]] = begin
+            if buffer[stop] == NEWLINE:
+                stops[columns[column]] = stop - 1 if stop > begin and buffer[stop - 1] == RETURN else stop
+                return stop + 1 if column + 1 == count else np.int64(NOT_PLAIN)
+            stops[columns[column]] = stop
+            column += 1
+            begin = stop + 1
+            marks = marks & (marks - U1)
+        at += 8
+    return np.int64(NOT_PLAIN)
 
 
 @kernel
@@ -53,8 +89,16 @@ def split_row(buffer, start, end, delimiter, columns, starts, stops, state):
     Sets ``state[S_ESCAPED]`` where a cell holds doubled quotes, which only Python undoes.
     ``buffer[end - 1]`` is a newline, so an unquoted cell needs no other guard.
     """
-    limit = min(end - 1, start + LONGEST_QUOTED_ROW)
+    state[S_LINES] = 1
     state[S_ESCAPED] = 0
+    following = split_plain(buffer, start, end, delimiter, columns, starts, stops)
+    return following if following > 0 else split_quoted(buffer, start, end, delimiter, columns, starts, stops, state)
+
+
+@kernel(rare=True)
+def split_quoted(buffer, start, end, delimiter, columns, starts, stops, state):
+    """:func:`split_row` byte by byte, for rows with quotes."""
+    limit = min(end - 1, start + LONGEST_QUOTED_ROW)
     at = start
     column = 0
     lines = 1
@@ -181,16 +225,15 @@ def read_rows(buffer, end, columns, config, slots, blob, starts, stops, state, e
         state[S_STOP] = following
         if state[S_ESCAPED] != 0:
             return ODD
-        slot = find_slot(slots, blob, state[S_SLOT], buffer, starts, stops)
+        slot = find_slot(slots, blob, buffer, starts, stops, state)
         if slot < 0:
             return KEY
-        state[S_SLOT] = slot
         if slots[slot].use == U_SKIP:
             state[S_SKIPPED] += 1
         else:
             if slots[slot].use == U_ODD:
                 return ODD
-            if not make_event(buffer, starts, stops, config, slots, state, events[state[S_FILLED]]):
+            if not make_event(buffer, starts, stops, config, slots, slot, state, events[state[S_FILLED]]):
                 return ODD
             state[S_FILLED] += 1
         at = following

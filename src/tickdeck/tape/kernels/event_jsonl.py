@@ -17,7 +17,6 @@ from tickdeck.tape.event_layout import (
     S_LINES,
     S_POSITION,
     S_SKIPPED,
-    S_SLOT,
     S_STOP,
     S_SURVEY,
     U_ODD,
@@ -183,16 +182,15 @@ def read_lines(buffer, end, names, bounds, config, slots, blob, starts, stops, s
             state[S_STOP] = line_end(buffer, at)
             return ODD
         state[S_STOP] = following
-        slot = find_slot(slots, blob, state[S_SLOT], buffer, starts, stops)
+        slot = find_slot(slots, blob, buffer, starts, stops, state)
         if slot < 0:
             return KEY
-        state[S_SLOT] = slot
         if slots[slot].use == U_SKIP:
             state[S_SKIPPED] += 1
         else:
             if slots[slot].use == U_ODD:
                 return ODD
-            if not make_event(buffer, starts, stops, config, slots, state, events[state[S_FILLED]]):
+            if not make_event(buffer, starts, stops, config, slots, slot, state, events[state[S_FILLED]]):
                 return ODD
             state[S_FILLED] += 1
         at = following

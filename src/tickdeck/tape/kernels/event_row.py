@@ -9,6 +9,7 @@ import numpy as np
 from tickdeck.core.kernel import kernel
 from tickdeck.tape.event_layout import (
     C_DEFAULT_TYPE,
+    C_EXTRA,
     C_PRICE_DIGITS,
     C_PRICE_FACTOR,
     C_TIME_DIGITS,
@@ -31,10 +32,13 @@ from tickdeck.tape.event_layout import (
     F_TIME,
     F_TRADE_ID,
     F_TYPE,
+    S_DECIMALS,
     S_DROPPED,
     S_HASHED,
+    S_IDENTITY,
     S_LINE,
     S_SLOT,
+    S_SYMBOL,
     U_FREE,
 )
 from tickdeck.tape.event_schema import (
@@ -64,6 +68,7 @@ from tickdeck.tape.kernels.event_cells import (
     look_up,
     number,
     scaled,
+    text_word,
     time,
     unsigned,
     word,
@@ -120,10 +125,36 @@ def key_hash(buffer, starts, stops):
 
 
 @kernel
-def find_slot(slots, blob, last, buffer, starts, stops):
-    """Slot of the row's instrument, tried at `last` first; -1: a new one."""
-    if slots[last].use != U_FREE and same_key(blob, slots[last], buffer, starts, stops):
-        return last
+def find_slot(slots, blob, buffer, starts, stops, state):
+    """Slot of the row's instrument; -1: a new one. Sets ``state[S_SLOT]``.
+
+    Rows mostly name the instrument of the row before. That is told from words of up to eight bytes kept in `state`; comparing the
+    texts byte by byte took 39 ns of a row's 93.
+    """
+    symbol, symbol_short = text_word(buffer, starts[F_SYMBOL], stops[F_SYMBOL])
+    identity, identity_short = text_word(buffer, starts[F_INSTRUMENT], stops[F_INSTRUMENT])
+    decimals, decimals_short = text_word(buffer, starts[F_DECIMALS], stops[F_DECIMALS])
+    if symbol_short and identity_short and decimals_short:
+        if (
+            state[S_SLOT] >= 0
+            and np.uint64(state[S_SYMBOL]) == symbol
+            and np.uint64(state[S_IDENTITY]) == identity
+            and np.uint64(state[S_DECIMALS]) == decimals
+        ):
+            return state[S_SLOT]
+        slot = search_slot(slots, blob, buffer, starts, stops)
+        state[S_SYMBOL] = np.int64(symbol)
+        state[S_IDENTITY] = np.int64(identity)
+        state[S_DECIMALS] = np.int64(decimals)
+        state[S_SLOT] = slot
+        return slot
+    state[S_SLOT] = -1
+    return search_slot(slots, blob, buffer, starts, stops)
+
+
+@kernel(rare=True)
+def search_slot(slots, blob, buffer, starts, stops):
+    """Slot of the row's instrument in the table; -1: not there."""
     value = key_hash(buffer, starts, stops)
     mask = len(slots) - 1
     slot = np.int64(value & np.uint64(mask))
@@ -147,7 +178,7 @@ def type_of(buffer, starts, stops, config):
 
 
 @kernel
-def small_fields(buffer, starts, stops, event):
+def small_fields(buffer, starts, stops, config, event):
     """Fields that stand in the row as the record has them; False: one is not plain."""
     ok = True
     if stops[F_FLAGS] > starts[F_FLAGS]:
@@ -183,8 +214,10 @@ def small_fields(buffer, starts, stops, event):
         if truth == 1:
             event.flags = np.uint8(event.flags | SNAPSHOT)
         ok = ok and truth >= 0
-    if stops[F_RECEIVED] <= starts[F_RECEIVED]:
-        event.ts_recv = 0
+    if stops[F_RECEIVED] > starts[F_RECEIVED]:
+        plain, ts_recv = time(buffer, starts[F_RECEIVED], stops[F_RECEIVED], config[C_TIME_DIGITS])
+        event.ts_recv = ts_recv
+        ok = ok and plain
     return ok
 
 
@@ -245,7 +278,7 @@ def row_id(buffer, starts, stops, rules, explicit, state, event):
 
 
 @kernel
-def make_event(buffer, starts, stops, config, slots, state, event):
+def make_event(buffer, starts, stops, config, slots, slot, state, event):
     """Fill `event` from a row's cells; False: the row is not plain and `event` is spoilt."""
     kind = type_of(buffer, starts, stops, config)
     if kind < 0:
@@ -259,18 +292,12 @@ def make_event(buffer, starts, stops, config, slots, state, event):
     event.ts_in_delta = 0
     event.reserved = 0
     event.sequence = np.uint64(state[S_LINE])
-    slot = state[S_SLOT]
     event.instrument_id = slots[slot].instrument_id
     event.publisher_id = slots[slot].publisher_id + (1 if rules & IS_TOP else 0)
     plain, ts_event = time(buffer, starts[F_TIME], stops[F_TIME], config[C_TIME_DIGITS])
     if not plain:
         return False
     event.ts_event = ts_event
-    if stops[F_RECEIVED] > starts[F_RECEIVED]:
-        plain, ts_recv = time(buffer, starts[F_RECEIVED], stops[F_RECEIVED], config[C_TIME_DIGITS])
-        if not plain:
-            return False
-        event.ts_recv = ts_recv
     side = NO_SIDE
     if stops[F_SIDE] > starts[F_SIDE]:
         found = look_up(SIDE_KEYS, SIDE_VALUES, word(buffer, starts[F_SIDE], stops[F_SIDE]))
@@ -280,7 +307,8 @@ def make_event(buffer, starts, stops, config, slots, state, event):
     if side == NO_SIDE and rules & NEEDS_SIDE and not explicit:
         return False
     event.side = side
-    if not small_fields(buffer, starts, stops, event):
+    event.ts_recv = 0
+    if config[C_EXTRA] != 0 and not small_fields(buffer, starts, stops, config, event):
         return False
     if not price_and_size(buffer, starts, stops, config, rules, np.int64(slots[slot].size_decimals), event):
         return False
