@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -159,8 +160,7 @@ def stub_quotes(count: int) -> Tape:
     cycles = count // 4
     cycle = np.repeat(np.arange(cycles), 4)
     place = np.tile(np.arange(4), cycles)
-    stubs = [(Side.BID, 1, tick), (Side.ASK, 2, 199_999_990_000_000)]
-    head = _events(Action.ADD, *(np.array(column) for column in zip(*stubs)), 1)
+    head = _events(Action.ADD, [Side.BID, Side.ASK], [1, 2], [tick, 199_999_990_000_000], 1)
     price = 100_000_000_000 + (cycle * 7919 % 10_000) * tick + np.where(place % 2 == 0, 0, tick)
     body = _events(
         np.where(place < 2, int(Action.ADD), int(Action.CANCEL)),
@@ -223,7 +223,7 @@ def shared_ids(count: int) -> Tape:
     return Tape(events, CENT, 2)
 
 
-PATHOLOGICAL = {
+PATHOLOGICAL: dict[str, Callable[[int], Tape]] = {
     "stub-quotes": stub_quotes,
     "negative-prices": partial(flow, mid=0.0),
     "drifting-prices": partial(flow, mid=1e3, last_mid=1e10, tick_size=1_000),

@@ -38,7 +38,8 @@ class Histogram:
     @staticmethod
     def _bucket(values: NDArray[np.int64]) -> NDArray[np.int64]:
         exponent = np.maximum(np.frexp(values.astype(np.float64))[1] - 1 - SUB_BITS, 0)
-        return (exponent << SUB_BITS) + (values >> exponent)
+        buckets: NDArray[np.int64] = (exponent << SUB_BITS) + (values >> exponent)
+        return buckets
 
     @staticmethod
     def _upper(bucket: int) -> int:

@@ -9,12 +9,12 @@ import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tickdeck.bench.case import NotAvailableError
-from tickdeck.core.intrinsics import address_of
 from tickdeck.core.kernel import cache_root
 from tickdeck.core.records import EVENT, Records
 
@@ -92,6 +92,10 @@ def _cpu_flags() -> str:
     return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
+def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
 class NativeLadder:
     """``benchmarks/native/ladder.cpp`` over events in memory.
 
@@ -117,7 +121,7 @@ class NativeLadder:
         self._events = events
         error = ctypes.create_string_buffer(200)
         self._market = self._library.ladder_create(
-            ctypes.c_void_p(address_of(events)),
+            _pointer(events),
             ctypes.c_uint64(len(events)),
             ctypes.c_int64(tick_size),
             error,
@@ -144,7 +148,7 @@ class NativeLadder:
     def counts(self) -> dict[str, int]:
         """Anomalies and order counts of the last pass."""
         values = np.zeros(len(COUNTS), np.uint64)
-        self._library.ladder_counts(ctypes.c_void_p(self._market), ctypes.c_void_p(address_of(values)))
+        self._library.ladder_counts(ctypes.c_void_p(self._market), _pointer(values))
         return dict(zip(COUNTS, map(int, values)))
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ def cases(settings: Settings) -> list[Case]:
     repeats = size(144, 15)
     single = partial(inputs.flow, size(10_000_000, 1_000_000))
     market = partial(inputs.market, size(4_000_000, 1_000_000))
-    against_native = {"must": (Bound("ratio", 0.8, "native"),), "aim": (Bound("ratio", 1.0, "native"),)}
+    must, aim = (Bound("ratio", 0.8, "native"),), (Bound("ratio", 1.0, "native"),)
     day = "recorded day of CME ESH4 repeated, its own ids each time"
     made: list[Case] = [
         Case(
@@ -33,18 +33,19 @@ def cases(settings: Settings) -> list[Case]:
             f"{day}: {REPLAY_WORK}",
             partial(inputs.esh4, repeats),
             [ours(), native()],
-            must=(Bound("ratio", 0.8, "native"),),
-            aim=(Bound("ratio", 1.0, "native"), Bound("rate", 85e6)),
+            must=must,
+            aim=(*aim, Bound("rate", 85e6)),
         ),
         Case(
             "book.esh4-dbn",
             f"{day}, as DBN records in place: {REPLAY_WORK}",
             partial(inputs.esh4, repeats, DBN_MBO),
             [ours(), native(lambda tape: inputs.esh4(repeats))],
-            **against_native,
+            must=must,
+            aim=aim,
         ),
         Case(
-            "book.flow", f"simulated instrument, 5,000 live orders: {REPLAY_WORK}", single, [ours(), native()], **against_native
+            "book.flow", f"simulated instrument, 5,000 live orders: {REPLAY_WORK}", single, [ours(), native()], must=must, aim=aim
         ),
         Case(
             "book.market",
@@ -57,9 +58,9 @@ def cases(settings: Settings) -> list[Case]:
     ]
     for name, maker in inputs.PATHOLOGICAL.items():
         contenders = [ours()] if name == NO_DEFENCE else [ours(), native(prefetch=PREFETCH.get(name, 0))]
-        must = (Bound("bytes", 500e6),) if name == "many-books" else ()
+        limit = (Bound("bytes", 500e6),) if name == "many-books" else ()
         make: Callable[[], Tape] = partial(maker, size(4_000_000, 500_000))
-        made.append(Case(f"book.{name}", f"{TEXTS[name]}: {REPLAY_WORK}", make, contenders, must=must))
+        made.append(Case(f"book.{name}", f"{TEXTS[name]}: {REPLAY_WORK}", make, contenders, must=limit))
     calls = size(200_000, 20_000)
     for name, prepare, work in (
         ("book.update-call", _prepare_calls, "one add, cancel or modify call from Python"),

@@ -6,6 +6,7 @@ A row is its cells in the order of ``fields``, each as its head (``,`` or ``,"pr
 
 import numpy as np
 
+from tickdeck.core.intrinsics import count_leading_zeros
 from tickdeck.core.kernel import kernel
 from tickdeck.tape.event_layout import (
     BAD_ACTION,
@@ -39,7 +40,6 @@ from tickdeck.tape.kernels.event_cells import (
     MOST,
     POWERS,
     U0,
-    U9,
     U10,
     U48,
 )
@@ -54,9 +54,11 @@ TOB, MBP = np.uint8(64), np.uint8(16)
 QUOTE_TYPE, BBO_TYPE = 1, 6
 SECOND = np.int64(1_000_000_000)
 DAY = np.int64(86_400)
+U100 = np.uint64(100)
+PAIRS = np.frombuffer("".join(f"{pair:02d}" for pair in range(100)).encode(), np.uint8).copy()
 
 
-@kernel(rare=True)
+@kernel
 def put_bytes(out, at, blob, begin, stop):
     """Copy ``blob[begin:stop]`` -> the new end."""
     for index in range(begin, stop):
@@ -66,20 +68,33 @@ def put_bytes(out, at, blob, begin, stop):
 
 
 @kernel(rare=True)
+def put_padded(out, at, value, digits):
+    """Write a number with exactly `digits` digits -> the new end."""
+    index = at + digits
+    while index > at + 1:
+        rest = value // U100
+        pair = np.int64(value - rest * U100)
+        out[index - 2] = PAIRS[2 * pair]
+        out[index - 1] = PAIRS[2 * pair + 1]
+        value = rest
+        index -= 2
+    if index > at:
+        out[at] = np.uint8(value + U48)
+    return at + digits
+
+
+@kernel(rare=True)
 def put_unsigned(out, at, value):
     """Write a uint64 in decimal -> the new end."""
-    digits = 1
-    while digits < 20 and value >= POWERS[digits]:
+    if value < U10:
+        out[at] = np.uint8(value + U48)
+        return at + 1
+    # Decimal digits from binary ones: 1233 / 4096 is just above log10(2).
+    digits = np.int64((np.uint64(64) - count_leading_zeros(value)) * np.uint64(1233) >> np.uint64(12))
+    if value >= POWERS[digits]:
         digits += 1
-    stop = at + digits
-    index = stop - 1
-    while index > at:
-        rest = value // U10
-        out[index] = np.uint8(value - rest * U10 + U48)
-        value = rest
-        index -= 1
-    out[at] = np.uint8(value + U48)
-    return stop
+    put_padded(out, at, value, digits)
+    return at + digits
 
 
 @kernel
@@ -89,18 +104,6 @@ def put_signed(out, at, value):
         out[at] = 45
         return put_unsigned(out, at + 1, np.uint64(-value))
     return put_unsigned(out, at, np.uint64(value))
-
-
-@kernel(rare=True)
-def put_padded(out, at, value, digits):
-    """Write a number with exactly `digits` digits -> the new end."""
-    index = at + digits - 1
-    while index >= at:
-        rest = value // U10
-        out[index] = np.uint8(value - rest * U10 + U48)
-        value = rest
-        index -= 1
-    return at + digits
 
 
 @kernel(rare=True)
@@ -150,7 +153,7 @@ def put_iso(out, at, ns):
     out[at] = 58
     at = put_padded(out, at + 1, of_day % np.uint64(60), 2)
     out[at] = 46
-    at = put_padded(out, at + 1, np.uint64(ns - seconds * SECOND), U9)
+    at = put_padded(out, at + 1, np.uint64(ns - seconds * SECOND), 9)
     out[at] = 90
     return at + 1
 
