@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -569,3 +571,30 @@ def test_detection_claims_its_own_and_leaves_others(tmp_path: Path, head: str, n
     path = tmp_path / (name or "stdin")
     path.write_text(head)
     assert least <= FORMAT.detect(Source(path)) <= most
+
+
+def test_interpreted_kernels_read_and_write_the_same(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    lines = [",".join(CELLS)]
+    for _ in range(300):
+        cells = [str(rng.choice(values)) if rng.random() < 0.1 else values[0] for values in CELLS.values()]
+        lines.append(",".join('"' + cell.replace('"', '""') + '"' if set(cell) & set(',"\n') else cell for cell in cells))
+    (tmp_path / "x.csv").write_text("\n".join(lines))
+    script = (
+        "import sys, tickdeck as td\n"
+        "reader = td.read(sys.argv[1], format='csv')\n"
+        "td.write(sys.argv[2], reader, format='csv')\n"
+        "print(dict(reader.report.counts))\n"
+    )
+    results = []
+    for interpreted in ("0", "1"):
+        out = tmp_path / f"{interpreted}.csv"
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path / "x.csv"), str(out)],
+            env={**os.environ, "NUMBA_DISABLE_JIT": interpreted},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        results.append((done.stdout, out.read_bytes()))
+    assert results[0] == results[1] and results[0][1].count(b"\n") > 100
