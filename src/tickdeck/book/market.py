@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,8 @@ class Market:
     Parameters
     ----------
     instruments : iterable of Instrument
-        What is known beforehand; matched by ``instrument_id`` (and ``publisher_id`` where given). The others' ticks are inferred.
+        What is known; matched by ``instrument_id`` (and ``publisher_id`` where given). The others' ticks are inferred. Of a
+        collection that grows, such as ``reader.instruments.values()``, what is new is seen too.
     orders : int
         Resting orders to make room for at first; memory grows by itself.
 
@@ -57,7 +58,7 @@ class Market:
 
     def __init__(self, instruments: Iterable[Instrument] = (), *, orders: int = 1024) -> None:
         self._memory = PoolMemory(orders)
-        self._declared = list(instruments)
+        self._declared = instruments if isinstance(instruments, Collection) else list(instruments)
         self._books: dict[int, OrderBook] = {}
         self._single: Instrument | None = None
 

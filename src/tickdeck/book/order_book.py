@@ -288,6 +288,15 @@ class OrderBook:
         return {2: "L2", 3: "L3"}.get(int(self._memory.arrays["books"][self._index]["mode"]))
 
     @property
+    def ids(self) -> tuple[int, int] | None:
+        """Publisher and instrument id of the events that the book takes; None before the first of a book without ids."""
+        row = self._memory.arrays["books"][self._index]
+        if not row["bound"]:
+            return None
+        key = int(row["key"])
+        return key >> 32, key & 0xFFFFFFFF
+
+    @property
     def is_stale(self) -> bool:
         """Whether a gap was seen since the book was last cleared."""
         return bool(self._memory.arrays["books"][self._index]["stale"])
