@@ -179,7 +179,7 @@ def _latencies(run: Run) -> Any:
 
 
 def trend(past: list[history.Line]) -> Any:
-    """Every case's ratio over the runs of a history (its rate where there is no reference) as a plotly figure; None without runs."""
+    """Every case's ratio (its rate where there is no reference) over the runs of a history, as a figure; None without runs."""
     import plotly.graph_objects as go
 
     if not past:
