@@ -12,6 +12,7 @@ PUBLISHERS: dict[str, int] = {
     "XBOS.ITCH": 3,
     "XPSX.ITCH": 4,
     "EVENTS": 60_000,
+    "EVENTS.TOP": 60_001,
     "SIMULATION": 60_002,
     "EXCHANGE": 60_004,
     "BINANCE": 60_010,
@@ -30,6 +31,7 @@ PUBLISHERS: dict[str, int] = {
     "BITSTAMP.TOP": 60_023,
     "TARDIS": 60_030,
     "HFTBACKTEST": 60_032,
+    "HFTBACKTEST.TOP": 60_033,
     "LOBSTER": 60_034,
 }
 
