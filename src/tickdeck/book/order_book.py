@@ -134,21 +134,38 @@ class OrderBook:
         return self._market.apply(events, bbo)
 
     def _do(self, action: Action, side: int, order_id: int, price: int, size: int, flags: int = _LAST) -> None:
-        memory = self._memory
         if not 0 <= order_id < 2**64:
             raise UsageError(f"order id {order_id} does not fit in 64 bits")
-        while True:
-            reason = replay.single(memory.handle, self._index, action, side, flags, order_id, price, size)
-            if reason == layout.GOING:
-                return
-            if reason == layout.FULL:
-                memory.grow()
-            elif reason == layout.OFF_GRID:
-                memory.refine(self._index, price)
-            elif reason == layout.LONG_PROBE:
-                memory.rehash()
-            else:
-                raise TickdeckError(f"a single event stopped for reason {reason}; this is a bug")
+        handle, index = self._memory.handle, self._index
+        while reason := replay.single(handle, index, action, side, flags, order_id, price, size):
+            self.mend(int(reason), price)
+
+    @property
+    def handle(self) -> tuple[int, int]:
+        """For kernels: address of the pools' handle and index of the book, as ``replay.single`` takes them.
+
+        Valid for the book's life.
+        """
+        return self._memory.handle, self._index
+
+    def mend(self, reason: int, price: int) -> None:
+        """Remove the cause for which a kernel could not apply an event, which changed nothing; then it is tried again.
+
+        Parameters
+        ----------
+        reason : int
+            What ``replay.single`` returned: one of the codes in ``book.kernels.layout``.
+        price : int
+            The event's price.
+        """
+        if reason == layout.FULL:
+            self._memory.grow()
+        elif reason == layout.OFF_GRID:
+            self._memory.refine(self._index, price)
+        elif reason == layout.LONG_PROBE:
+            self._memory.rehash()
+        else:
+            raise TickdeckError(f"a single event stopped for reason {reason}; this is a bug")
 
     def add(self, order_id: int, side: SideLike, price: Amount, size: Amount) -> None:
         """Add an order at the tail of its level's queue.
