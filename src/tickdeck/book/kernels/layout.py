@@ -91,11 +91,11 @@ POOL_ORDER = np.dtype(
     [("id", "<u8"), ("size", "<i8"), ("level", "<u4"), ("book", "<u4"), ("prev", "<u4"), ("next", "<u4")], align=True
 )
 
-SLOT = np.dtype([("id", "<u8"), ("book", "<u4"), ("order", "<u4")], align=True)
+SLOT = np.dtype([("tag", "<u4"), ("order", "<u4")], align=True)
 
 KEY_SLOT = np.dtype([("key", "<u8"), ("book", "<u4"), ("used", "<u4")], align=True)
 
-SCRATCH = np.dtype([("home", "<u8"), ("book", "<u4"), ("order", "<u4"), ("level", "<u4"), ("reserved", "<u4")], align=True)
+SCRATCH = np.dtype([("hash", "<u8"), ("book", "<u4"), ("order", "<u4"), ("level", "<u4"), ("reserved", "<u4")], align=True)
 
 LIFTED = np.dtype(
     [("price", "<i8"), ("size", "<i8"), ("order", "<u4"), ("count", "<u4"), ("side", "<u4"), ("reserved", "<u4")], align=True

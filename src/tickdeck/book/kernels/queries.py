@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tickdeck.book.kernels.index import find_slot, home_slot
+from tickdeck.book.kernels.index import find_slot, hash_of, probe_length, put_slot
 from tickdeck.book.kernels.ladder import (
     U0,
     U1,
@@ -122,7 +122,7 @@ def lookup(at, book, order_id, address):
     p = unpack(np.uint64(at))
     book = np.uint64(book)
     order_id = np.uint64(order_id)
-    slot = find_slot(p, order_id, book, home_slot(p, order_id, book))
+    slot = find_slot(p, order_id, book, hash_of(p, order_id, book))
     order = np.uint64(p.slots[slot].order)
     if order == U0:
         return np.int64(-1), np.int64(0)
@@ -224,24 +224,19 @@ def lower(at, address, length, start):
 
 @kernel(entry=True)
 def reindex(at, old_address, old_length):
-    """Fill the (empty) id index from the slots of an old one; the longest probe."""
+    """Fill the (empty) id index with the orders of an old one; the longest probe."""
     p = unpack(np.uint64(at))
     old = array_at(np.uint64(old_address), np.uint64(old_length), SLOT)
-    mask = np.uint64(p.header[0].index_mask)
     longest = U0
     for i in range(old_length):
-        s = old[i]
-        if s.order == np.uint32(0):
+        order = np.uint64(old[i].order)
+        if order == U0:
             continue
-        order_id = np.uint64(s.id)
-        book = np.uint64(s.book)
-        home = home_slot(p, order_id, book)
-        slot = find_slot(p, order_id, book, home)
-        probe = (slot - home) & mask
-        if probe > longest:
-            longest = probe
-        t = p.slots[slot]
-        t.id = s.id
-        t.book = s.book
-        t.order = s.order
+        o = p.orders[order]
+        order_id = np.uint64(o.id)
+        book = np.uint64(o.book)
+        hashed = hash_of(p, order_id, book)
+        slot = find_slot(p, order_id, book, hashed)
+        longest = max(longest, probe_length(p, slot, hashed))
+        put_slot(p, slot, hashed, order)
     return longest

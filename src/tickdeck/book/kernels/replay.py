@@ -7,7 +7,7 @@ been applied; the Python face mends the cause and calls again.
 
 import numpy as np
 
-from tickdeck.book.kernels.index import erase_slot, find_book, find_slot, home_slot
+from tickdeck.book.kernels.index import erase_slot, find_book, find_slot, hash_of, home_slot, probe_length, put_slot
 from tickdeck.book.kernels.ladder import (
     U0,
     U1,
@@ -150,7 +150,7 @@ def clear_side(at, side):
         while order != U0:
             after = np.uint64(p.orders[order].next)
             order_id = np.uint64(p.orders[order].id)
-            remove(p, find_slot(p, order_id, book, home_slot(p, order_id, book)), order)
+            remove(p, find_slot(p, order_id, book, hash_of(p, order_id, book)), order)
             order = after
 
 
@@ -165,13 +165,10 @@ def clear(at, book):
 
 
 @kernel
-def insert(p, book, side, slot, order_id, key, size):
+def insert(p, book, side, slot, hashed, order_id, key, size):
     """A new order at the tail of its level."""
     order = take_order(p)
-    s = p.slots[slot]
-    s.id = order_id
-    s.book = np.uint32(book)
-    s.order = np.uint32(order)
+    put_slot(p, slot, hashed, order)
     o = p.orders[order]
     o.id = order_id
     o.book = np.uint32(book)
@@ -209,7 +206,7 @@ def whole_level(at, book, action, side, flags, order_id, price, size):
 
 
 @kernel(rare=True)
-def modify_unknown(at, book, side, order_id, price, size, slot, home):
+def modify_unknown(at, book, side, order_id, price, size, slot, hashed):
     """M of an id that is not in the book adds it."""
     p = unpack(at)
     if side == SIDE_NONE:
@@ -219,12 +216,12 @@ def modify_unknown(at, book, side, order_id, price, size, slot, home):
     tick = tick_of(p, book, price)
     if tick == NO_TICK:
         return off_grid(at, book, price)
-    if ((slot - home) & np.uint64(p.header[0].index_mask)) > PROBES:
+    if probe_length(p, slot, hashed) > PROBES:
         return LONG_PROBE
     count(p, book, UNKNOWN_ORDER)
     p.books[book].mode = L3
     if size > 0:
-        insert(p, book, side, slot, order_id, key_of(side, tick), size)
+        insert(p, book, side, slot, hashed, order_id, key_of(side, tick), size)
     return GOING
 
 
@@ -234,11 +231,12 @@ def replace_order(at, book, side, order_id, key, size, slot, kind):
     p = unpack(at)
     count(p, book, kind)
     remove(p, slot, np.uint64(p.slots[slot].order))
-    insert(p, book, side, find_slot(p, order_id, book, home_slot(p, order_id, book)), order_id, key, size)
+    hashed = hash_of(p, order_id, book)
+    insert(p, book, side, find_slot(p, order_id, book, hashed), hashed, order_id, key, size)
 
 
 @kernel
-def add(p, book, side, flags, order_id, price, size, home):
+def add(p, book, side, flags, order_id, price, size, hashed):
     """A: a new order at the tail of its level."""
     b = p.books[book]
     if (flags & WHOLE_LEVEL) != np.uint8(0) or b.mode == L2:
@@ -252,23 +250,23 @@ def add(p, book, side, flags, order_id, price, size, home):
     tick = tick_of(p, book, price)
     if tick == NO_TICK:
         return off_grid(p.at, book, price)
-    slot = find_slot(p, order_id, book, home)
-    if ((slot - home) & np.uint64(p.header[0].index_mask)) > PROBES:
+    slot = find_slot(p, order_id, book, hashed)
+    if probe_length(p, slot, hashed) > PROBES:
         return LONG_PROBE
     b.mode = L3
     if p.slots[slot].order == np.uint32(0):
-        insert(p, book, side, slot, order_id, key_of(side, tick), size)
+        insert(p, book, side, slot, hashed, order_id, key_of(side, tick), size)
     else:
         replace_order(p.at, book, side, order_id, key_of(side, tick), size, slot, DUPLICATE_ORDER)
     return GOING
 
 
 @kernel
-def cancel(p, book, side, flags, order_id, price, size, home):
+def cancel(p, book, side, flags, order_id, price, size, hashed):
     """C: take size off an order; at zero it goes."""
     if (flags & WHOLE_LEVEL) != np.uint8(0) or p.books[book].mode == L2:
         return whole_level(p.at, book, CANCEL, side, flags, order_id, price, size)
-    slot = find_slot(p, order_id, book, home)
+    slot = find_slot(p, order_id, book, hashed)
     order = np.uint64(p.slots[slot].order)
     if order == U0:
         count(p, book, UNKNOWN_ORDER)
@@ -289,17 +287,17 @@ def cancel(p, book, side, flags, order_id, price, size, home):
 
 
 @kernel
-def modify(p, book, side, flags, order_id, price, size, home):
+def modify(p, book, side, flags, order_id, price, size, hashed):
     """M: replace price and size; priority is kept only at the same price with no larger size."""
     if (flags & WHOLE_LEVEL) != np.uint8(0) or p.books[book].mode == L2:
         return whole_level(p.at, book, MODIFY, side, flags, order_id, price, size)
-    slot = find_slot(p, order_id, book, home)
+    slot = find_slot(p, order_id, book, hashed)
     order = np.uint64(p.slots[slot].order)
     if size < 0:
         count(p, book, NEGATIVE_SIZE)
         return GOING
     if order == U0:
-        return modify_unknown(p.at, book, side, order_id, price, size, slot, home)
+        return modify_unknown(p.at, book, side, order_id, price, size, slot, hashed)
     if size == 0:
         remove_rarely(p.at, slot, order)
         return GOING
@@ -327,14 +325,14 @@ def modify(p, book, side, flags, order_id, price, size, home):
 
 
 @kernel
-def act(p, book, action, side, flags, order_id, price, size, home):
+def act(p, book, action, side, flags, order_id, price, size, hashed):
     """Apply one event to a book; returns why it must stop, having changed nothing, or GOING."""
     if action == ADD:
-        reason = add(p, book, side, flags, order_id, price, size, home)
+        reason = add(p, book, side, flags, order_id, price, size, hashed)
     elif action == CANCEL:
-        reason = cancel(p, book, side, flags, order_id, price, size, home)
+        reason = cancel(p, book, side, flags, order_id, price, size, hashed)
     elif action == MODIFY:
-        reason = modify(p, book, side, flags, order_id, price, size, home)
+        reason = modify(p, book, side, flags, order_id, price, size, hashed)
     else:
         reason = GOING
         if action == CLEAR:
@@ -394,9 +392,9 @@ def event_key(e):
 
 @kernel
 def prepare(p, events, first, last, far):
-    """Find book and home slot of the next events, and ask in stages for the memory that they need: slot, order, level, neighbours.
+    """Find book and hash of the next events, and ask in stages for the memory that they need: slot, order, level, neighbours.
 
-    What it reads may change before the event's turn: only book and home slot are relied on.
+    What it reads may change before the event's turn: only book and hash are relied on.
     """
     header = p.header[0]
     last_key = np.uint64(header.last_key)
@@ -410,15 +408,15 @@ def prepare(p, events, first, last, far):
             last_key = key
             book = np.uint64(entry.book) if entry.used != np.uint32(0) else np.uint64(header.book_count)
         s.book = np.uint32(book)
-        home = home_slot(p, np.uint64(e.order_id), book)
-        s.home = home
-        prefetch(p.slots, home)
+        hashed = hash_of(p, np.uint64(e.order_id), book)
+        s.hash = hashed
+        prefetch(p.slots, home_slot(p, hashed))
     if book != np.uint64(header.book_count):
         header.last_key = last_key
         header.last_book = np.uint32(book)
     for i in range(first, last):
         s = p.scratch[i - first]
-        order = np.uint64(p.slots[np.uint64(s.home)].order)
+        order = np.uint64(p.slots[home_slot(p, np.uint64(s.hash))].order)
         s.order = np.uint32(order)
         prefetch(p.orders, order)
     if not far:
@@ -502,7 +500,7 @@ def replay(p, events, bbo, start):
                     np.uint64(e.order_id),
                     np.int64(e.price),
                     np.int64(e.size),
-                    np.uint64(s.home),
+                    np.uint64(s.hash),
                 )
                 if reason != GOING:
                     header.stop = np.uint32(reason)
@@ -549,7 +547,7 @@ def single(at, book, action, side, flags, order_id, price, size):
         order_id,
         np.int64(price),
         np.int64(size),
-        home_slot(p, order_id, book),
+        hash_of(p, order_id, book),
     )
     if reason == GOING:
         check_crossed(p, book, np.uint8(flags))
