@@ -11,7 +11,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tickdeck.core import Records
+from tickdeck.core import Flag, Records
+
+EARLIEST = -(2**63)
+"""Time of what comes before any record that has a time."""
 
 
 def tape_times(events: Records) -> NDArray[np.int64]:
@@ -49,3 +52,16 @@ def between(chunks: Iterable[Records], start: int | None, end: int | None) -> It
                 return
         else:
             yield chunk
+
+
+def rising_times(events: Records, floor: int = EARLIEST) -> NDArray[np.int64]:
+    """Tape times that never step back, from `floor` on: when each of the ``EVENT`` records is due.
+
+    What has no time of its own (no time at all, or a snapshot's record without a receive time: its ``ts_event`` is that of the
+    order, hours ago perhaps) counts as the record before it.
+    """
+    times = tape_times(events)
+    timeless = (times == 0) | ((events["flags"] & Flag.SNAPSHOT != 0) & (events["ts_recv"] == 0))
+    times[timeless] = EARLIEST
+    times[:1] = np.maximum(times[:1], floor)
+    return np.maximum.accumulate(times)
