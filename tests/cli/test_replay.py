@@ -211,15 +211,20 @@ def test_a_torn_file_shows_the_book_up_to_there_and_fails(session: tuple[Path, R
     assert "named twice" in capsys.readouterr().err
 
 
-def player(events: Records, keys: list[str], speed: float = 1.0) -> tuple[Player, list[Any]]:
-    class Tape:
-        def __init__(self) -> None:
-            self.instruments = {0: Instrument("ACME", instrument_id=0)}
+class Tape:
+    """All that a played market asks of its reader."""
 
+    def __init__(self, *instruments: Instrument) -> None:
+        self.instruments = {item.instrument_id: item for item in instruments}
+
+
+def player(keys: list[str], speed: float = 1.0) -> tuple[Player, list[Any]]:
     pictures: list[Any] = []
     typed = iter(keys)
     console = Console(width=100, height=30, file=io.StringIO())
-    return Player(PlayedMarket(Tape()), speed, pictures.append, lambda: next(typed, ""), console, 5), pictures  # type: ignore[arg-type]
+    return Player(
+        PlayedMarket(Tape(Instrument("ACME", instrument_id=0))), speed, pictures.append, lambda: next(typed, ""), console, 5
+    ), pictures  # type: ignore[arg-type]
 
 
 def few_events() -> Records:
@@ -232,7 +237,7 @@ def few_events() -> Records:
 
 
 def test_q_ends_a_replay_and_plus_and_minus_change_its_speed() -> None:
-    played, pictures = player(few_events(), ["+", "++", "-", "q"])
+    played, pictures = player(["+", "++", "-", "q"])
     begun = time.perf_counter()
     played.play(few_events())
     assert played.is_over and time.perf_counter() - begun < 5
@@ -245,10 +250,10 @@ def test_q_ends_a_replay_and_plus_and_minus_change_its_speed() -> None:
 
 
 def test_space_pauses_a_replay_and_resumes_it() -> None:
-    played, _ = player(few_events(), [" ", "", "", "q"], speed=1e6)
+    played, _ = player([" ", "", "", "q"], speed=1e6)
     played.play(few_events())
     assert played.schedule.is_paused and played.market.events < 3
-    played, _ = player(few_events(), [" ", "", " "], speed=1e6)
+    played, _ = player([" ", "", " "], speed=1e6)
     played.play(few_events())
     assert not played.schedule.is_paused and played.market.events == 3
 
@@ -314,9 +319,6 @@ def test_a_played_market_counts_by_publisher_and_instrument() -> None:
     events["publisher_id"] = [1, 1, 2, 2, 2, 1, 1, 1, 1]
     events["instrument_id"] = [7, 7, 7, 9, 9, 2**31, 2**31, 7, 9]
     events["action"] = ord("N")
-
-    class Tape:
-        instruments: dict[int, Instrument] = {}
 
     market = PlayedMarket(Tape())  # type: ignore[arg-type]
     market.apply(events)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tickdeck.core.errors import UsageError
+from tickdeck.core.outputs import atomic_output as atomic_output
+from tickdeck.core.outputs import check_writable as check_writable
 
 if TYPE_CHECKING:
     from tickdeck.core import Records
@@ -172,39 +173,3 @@ def progress(what: str, total: float | None = None) -> Iterator[Advance]:
             bar.update(task, completed=position, rate=f"{done:,} events, {rate:,.0f}/s")
 
         yield Advance(show)
-
-
-@contextmanager
-def atomic_output(path: str | Path) -> Iterator[Path]:
-    """A temporary name beside `path` that becomes `path` on success and vanishes on any failure, Ctrl-C included.
-
-    Raises
-    ------
-    UsageError
-        The folder does not exist or cannot be written.
-    """
-    target = Path(path)
-    check_writable(target)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial{target.suffix}")
-    try:
-        yield partial
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def check_writable(path: str | Path) -> None:
-    """Refuse, before any work, an output that cannot be written.
-
-    Raises
-    ------
-    UsageError
-        The folder does not exist, or folder or file cannot be written.
-    """
-    target = Path(path)
-    if target.is_dir():
-        raise UsageError(f"{path}: is a folder; name a file")
-    if not target.parent.is_dir():
-        raise UsageError(f"{path}: the folder {target.parent} does not exist; make it first")
-    if not os.access(target.parent, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
-        raise UsageError(f"{path}: cannot be written; check the permissions")
