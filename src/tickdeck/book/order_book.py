@@ -33,6 +33,8 @@ SideLike = Side | str | int
 _SIDES = {"B": 0, "A": 1, "bid": 0, "ask": 1, "buy": 0, "sell": 1, Side.BID: 0, Side.ASK: 1}
 _CODES = (int(Side.BID), int(Side.ASK))
 _LAST = int(Flag.LAST)
+_KINDS = (None, None, "L2", "L3")
+"""What a book holds, by the number in its record."""
 
 
 class Best(NamedTuple):
@@ -60,6 +62,20 @@ def _side(side: SideLike) -> int:
         return _SIDES[side]  # type: ignore[index]
     except KeyError:
         raise UsageError(f"side must be td.Side.BID or td.Side.ASK (or 'bid', 'ask', 'B', 'A'), not {side!r}") from None
+
+
+def _word(order_id: int) -> int | np.int64:
+    """An order id as the signed word that kernels take: they are compiled for it alone, and see its 64 bits as unsigned."""
+    if not 0 <= order_id < 2**64:
+        raise UsageError(f"order id {order_id} does not fit in 64 bits")
+    return order_id if order_id < 2**63 else np.int64(order_id - 2**64)
+
+
+def _in_range(units: int, what: str) -> int:
+    """`units`, which must fit in a signed word."""
+    if not -(2**63) <= units < 2**63:
+        raise UsageError(f"{what} {units} does not fit in 63 bits")
+    return units
 
 
 class OrderBook:
@@ -134,12 +150,11 @@ class OrderBook:
         return self._market.apply(events, bbo)
 
     def _do(self, action: Action, side: int, order_id: int, price: int, size: int, flags: int = _LAST) -> None:
-        if not 0 <= order_id < 2**64:
-            raise UsageError(f"order id {order_id} does not fit in 64 bits")
+        word = _word(order_id)
         handle, index = self._memory.handle, self._index
         # Numba takes tens of microseconds to look at an enumeration, a tenth of one at an integer.
         code, side, flags = int(action), int(side), int(flags)
-        while reason := replay.single(handle, index, code, side, flags, order_id, price, size):
+        while reason := replay.single(handle, index, code, side, flags, word, price, size):
             self.mend(int(reason), price)
 
     @property
@@ -208,10 +223,12 @@ class OrderBook:
         self._do(Action.CLEAR, Side.NONE, 0, 0, 0)
 
     def _price(self, price: Amount) -> int:
-        return int(price) if isinstance(price, (int, np.integer)) else fixed(price, 9, "price")
+        return _in_range(int(price), "price") if isinstance(price, (int, np.integer)) else fixed(price, 9, "price")
 
     def _size(self, size: Amount) -> int:
-        return int(size) if isinstance(size, (int, np.integer)) else fixed(size, self.instrument.size_decimals, "size")
+        if isinstance(size, (int, np.integer)):
+            return _in_range(int(size), "size")
+        return fixed(size, self.instrument.size_decimals, "size")
 
     # Reading
 
@@ -276,13 +293,13 @@ class OrderBook:
     def order(self, order_id: int) -> np.void | None:
         """The resting order as an ``ORDER`` record; None if it does not rest here."""
         row = np.zeros(1, ORDER)
-        ahead, _ = queries.lookup(self._memory.handle, self._index, order_id, address_of(row))
+        ahead, _ = queries.lookup(self._memory.handle, self._index, _word(order_id), address_of(row))
         found: np.void = row[0]
         return None if ahead < 0 else found
 
     def queue_position(self, order_id: int) -> QueuePosition | None:
         """Orders and size ahead of an order in its level's queue; None if it does not rest here. Takes time with the queue's length."""
-        ahead, size = queries.lookup(self._memory.handle, self._index, order_id, address_of(self._row))
+        ahead, size = queries.lookup(self._memory.handle, self._index, _word(order_id), address_of(self._row))
         return None if ahead < 0 else QueuePosition(int(ahead), int(size))
 
     @property
@@ -304,7 +321,7 @@ class OrderBook:
     @property
     def depth_kind(self) -> str | None:
         """ "L2" or "L3"; None while the book has taken nothing since its last clear."""
-        return {2: "L2", 3: "L3"}.get(int(self._memory.arrays["books"][self._index]["mode"]))
+        return _KINDS[self._memory.arrays["books"][self._index]["mode"]]
 
     @property
     def ids(self) -> tuple[int, int] | None:
@@ -363,6 +380,7 @@ class OrderBook:
             instrument=self.instrument,
             events=self.to_events(),
             tick_size=self.tick_size,
+            depth_kind=self.depth_kind,
             is_stale=self.is_stale,
             stats=self.stats,
             checksum=self.checksum(),
@@ -375,6 +393,8 @@ class OrderBook:
         ------
         UnknownInstrumentError
             The snapshot is of another instrument.
+        UsageError
+            The book cannot hold it: its declared tick is another. The book is empty then.
         """
         if snapshot.instrument.symbol != self.instrument.symbol:
             raise UnknownInstrumentError(f"the snapshot is of {snapshot.instrument.symbol}, the book of {self.instrument.symbol}")
@@ -388,11 +408,20 @@ class OrderBook:
                 int(event["size"]),
                 int(event["flags"]) | Flag.SNAPSHOT,
             )
-        self._memory.arrays["books"][self._index]["stale"] = snapshot.is_stale
-        width = len(layout.STATS)
-        self._memory.arrays["stats"][self._index * width : (self._index + 1) * width] = [
-            snapshot.stats[kind] for kind in layout.STATS
-        ]
+        if self.checksum() != snapshot.checksum:
+            self.clear()
+            raise UsageError(
+                f"the snapshot of {snapshot.instrument.symbol} cannot be restored: its prices are no multiples of the book's tick "
+                f"({price_text(self.tick_size or 0)}), or it is damaged; take a book without a declared tick"
+            )
+        row = self._memory.arrays["books"][self._index]
+        row["mode"] = _KINDS.index(snapshot.depth_kind)
+        row["stale"] = snapshot.is_stale
+        rows = self._memory.arrays["stats"].reshape(-1, len(layout.STATS))
+        rows[self._index] = [snapshot.stats[kind] for kind in layout.STATS]
+        if self._market._single is not None:
+            rows[0, layout.OTHER_INSTRUMENT] = snapshot.stats["other_instrument"]
+            rows[self._index, layout.OTHER_INSTRUMENT] = 0
         return self
 
     def __len__(self) -> int:

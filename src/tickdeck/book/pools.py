@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickdeck.book.kernels import layout, queries
-from tickdeck.core import PRICE_SCALE, UNDEF_PRICE, Records, TickdeckError
+from tickdeck.core import LEVEL, PRICE_SCALE, UNDEF_PRICE, Records, TickdeckError
 from tickdeck.core.intrinsics import address_of
 
 _MULTIPLIERS = 64
 _HUGE_FROM = 1 << 22
 _NODE_CHILDREN = 64
 _PAGE_LEVELS = 64
+_LARGEST_TICK = 2**62
+"""Common divisors are smaller, or 2^63: that of the price -2^63 alone, of which this is a divisor too."""
 _ROOMY_SLOTS = 1 << 17
 """Up to here (2 MiB) the id index keeps 7 of 8 slots empty, for a probe that hits at once is a branch that is predicted."""
 
@@ -208,7 +210,9 @@ class PoolMemory:
         row["inferred"] = inferred
 
     def refine(self, book: int, price: int, hint: int = 0) -> bool:
-        """Make the inferred grid of a book fine enough for `price`; False where no grid within 2^50 ticks is.
+        """Make the inferred grid of a book such that `price` lies on it; False where no grid within 2^50 ticks is.
+
+        Whether there is one depends on `price` and the resting prices alone, not on what was seen before.
 
         Parameters
         ----------
@@ -218,25 +222,31 @@ class PoolMemory:
         hint : int
             A divisor that coming prices share, to refine once rather than often; 0 none.
         """
-        row = self.arrays["books"][book]
-        old = int(row["tick_size"])
-        tick = math.gcd(old, abs(price)) or PRICE_SCALE
-        wider = math.gcd(tick, hint)
-        lifted, count = self._lift(book)
-        furthest = max(
-            [abs(price), *(abs(int(p)) for p in (lifted["price"].min(), lifted["price"].max()))] if count else [abs(price)]
-        )
-        if wider and furthest // wider < layout.TICK_LIMIT - 1:
-            tick = wider
-        fits = furthest // tick < layout.TICK_LIMIT - 1
-        if fits:
-            self.set_tick(book, tick, inferred=True)
+        old = int(self.arrays["books"][book]["tick_size"])
+        resting = self._prices(book)
+        furthest = max(map(abs, (price, *resting)))
+        for tick in (math.gcd(old, price, hint), math.gcd(old, price), math.gcd(price, *resting)):
+            tick = min(tick or PRICE_SCALE, _LARGEST_TICK)
+            if furthest // tick < layout.TICK_LIMIT:
+                break
         else:
             self.header[0]["refused_price"] = price
+            return False
+        lifted, count = self._lift(book)
+        self.set_tick(book, tick, inferred=True)
         done = 0
         while (done := queries.lower(self.handle, address_of(lifted), count, done)) < count:
             self.grow()
-        return fits
+        return True
+
+    def _prices(self, book: int) -> list[int]:
+        """Prices of all levels of a book."""
+        found: list[int] = []
+        for side in (2 * book, 2 * book + 1):
+            levels = np.zeros(int(self.arrays["sides"][side]["level_count"]), LEVEL)
+            queries.depth(self.handle, side, address_of(levels), len(levels))
+            found += levels["price"].tolist()
+        return found
 
     def _lift(self, book: int) -> tuple[Records, int]:
         levels = int(self.arrays["sides"][2 * book : 2 * book + 2]["level_count"].sum())

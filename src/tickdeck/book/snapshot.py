@@ -24,6 +24,8 @@ class BookSnapshot:
         ``SNAPSHOT`` events that rebuild the book, first a clear.
     tick_size : int or None
         Units of 1e-9.
+    depth_kind : str or None
+        "L2" or "L3", also of an emptied book.
     is_stale : bool
     stats : dict of str to int
         Counts of anomalies.
@@ -34,6 +36,7 @@ class BookSnapshot:
     instrument: Instrument
     events: Records
     tick_size: int | None
+    depth_kind: str | None
     is_stale: bool
     stats: dict[str, int]
     checksum: int

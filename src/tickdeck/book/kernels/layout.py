@@ -63,7 +63,7 @@ BOOK = np.dtype(
         ("inferred", "u1"),  # the tick may be refined
         ("stale", "u1"),  # a gap was seen since the last clear
         ("bound", "u1"),  # a key leads here
-        ("reserved", "u1", (4,)),
+        ("reserved", "u1", (28,)),  # one cache line
     ],
     align=True,
 )
@@ -95,7 +95,9 @@ SLOT = np.dtype([("tag", "<u4"), ("order", "<u4")], align=True)
 
 KEY_SLOT = np.dtype([("key", "<u8"), ("book", "<u4"), ("used", "<u4")], align=True)
 
-SCRATCH = np.dtype([("hash", "<u8"), ("book", "<u4"), ("order", "<u4"), ("level", "<u4"), ("reserved", "<u4")], align=True)
+SCRATCH = np.dtype(
+    [("hash", "<u8"), ("key", "<u8"), ("book", "<u4"), ("order", "<u4"), ("level", "<u4"), ("reserved", "<u4")], align=True
+)
 
 LIFTED = np.dtype(
     [("price", "<i8"), ("size", "<i8"), ("order", "<u4"), ("count", "<u4"), ("side", "<u4"), ("reserved", "<u4")], align=True

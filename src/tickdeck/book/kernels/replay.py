@@ -12,6 +12,7 @@ from tickdeck.book.kernels.ladder import (
     U0,
     U1,
     U6,
+    U63,
     append,
     detach,
     find_page,
@@ -411,6 +412,10 @@ def prepare(p, events, first, last, far):
         hashed = hash_of(p, np.uint64(e.order_id), book)
         s.hash = hashed
         prefetch(p.slots, home_slot(p, hashed))
+        if far:
+            prefetch(p.books, book)
+            prefetch(p.sides, book << U1)
+            prefetch(p.sides, (book << U1) | U1)
     if book != np.uint64(header.book_count):
         header.last_key = last_key
         header.last_book = np.uint32(book)
@@ -425,13 +430,26 @@ def prepare(p, events, first, last, far):
         e = events[i]
         s = p.scratch[i - first]
         book = np.uint64(s.book)
-        level = np.uint64(p.orders[np.uint64(s.order)].level)
-        if e.action == ADD and (e.side == BID or e.side == ASK) and book != np.uint64(header.book_count):
+        s.level = np.uint32(0)
+        if book == np.uint64(header.book_count):
+            continue
+        bid = book << U1
+        prefetch(p.levels, np.uint64(p.sides[bid].best_level))
+        prefetch(p.levels, np.uint64(p.sides[bid | U1].best_level))
+        s.key = U0
+        if e.action == ADD and (e.side == BID or e.side == ASK):
             tick = tick_of(p, book, np.int64(e.price))
             if tick != NO_TICK:
                 side = side_of(book, e.side)
-                key = key_of(side, tick)
-                level = (find_page(p, side, key >> U6) << U6) | (key & np.uint64(63))
+                s.key = key_of(side, tick)
+                prefetch(p.children, (np.uint64(p.sides[side].root) << U6) | ((np.uint64(s.key) >> U6) & U63))
+    for i in range(first, last):
+        e = events[i]
+        s = p.scratch[i - first]
+        level = np.uint64(p.orders[np.uint64(s.order)].level)
+        key = np.uint64(s.key)
+        if key != U0:
+            level = (find_page(p, side_of(np.uint64(s.book), e.side), key >> U6) << U6) | (key & U63)
         s.level = np.uint32(level)
         prefetch(p.levels, level)
     for i in range(first, last):
