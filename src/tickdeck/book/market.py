@@ -89,18 +89,24 @@ class Market:
         UsageError
             Another dtype, or `bbo` of another length.
         """
-        try:
-            loop = _LOOPS[events.dtype]
-        except (KeyError, AttributeError, TypeError):
+        dtype = getattr(events, "dtype", None)
+        # Looking a structured dtype up in a table costs microseconds, its identity nothing.
+        loop = replay.replay_events if dtype is EVENT else _LOOPS.get(dtype)
+        if loop is None:
             raise UsageError(
                 f"apply takes an array of EVENT or DBN_MBO records, not {getattr(events, 'dtype', type(events).__name__)}; see td.read"
-            ) from None
+            )
         if events.ndim != 1 or not events.flags.c_contiguous:
             events = np.ascontiguousarray(events).reshape(-1)
         total = len(events)
         out_address = out_length = 0
         if bbo is not None:
-            if bbo.dtype != BBO or bbo.shape != (total,) or not bbo.flags.c_contiguous or not bbo.flags.writeable:
+            if (
+                (bbo.dtype is not BBO and bbo.dtype != BBO)
+                or bbo.shape != (total,)
+                or not bbo.flags.c_contiguous
+                or not bbo.flags.writeable
+            ):
                 raise UsageError(f"bbo must be a writeable contiguous array of {total} BBO records")
             out_address, out_length = address_of(bbo), total
         memory = self._memory
