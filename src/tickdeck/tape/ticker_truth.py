@@ -52,6 +52,13 @@ class TickerTruth:
         best[known] = rows[place[known]]
         return known, best
 
+    def forget(self, instrument_id: int, sequence: int) -> None:
+        """Drop the tickers that :meth:`at` needs for no sequence from `sequence` on."""
+        ids, rows = self._sorted(instrument_id)
+        first = max(int(np.searchsorted(ids, np.uint64(sequence), side="right")) - 1, 0)
+        self._parts[instrument_id] = [(ids[first:].copy(), rows[first:].copy())]
+        self._joined.pop(instrument_id)
+
     def _sorted(self, instrument_id: int) -> tuple[NDArray[np.uint64], Records]:
         if instrument_id not in self._joined:
             parts = self._parts.get(instrument_id, [])

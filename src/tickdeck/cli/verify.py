@@ -1,0 +1,130 @@
+"""`tickdeck verify`: the rebuilt book against the truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tickdeck.cli.common import (
+    DateOption,
+    FormatOption,
+    JsonFlag,
+    StrictFlag,
+    SymbolOption,
+    print_json,
+    progress,
+)
+
+if TYPE_CHECKING:
+    from tickdeck.verify import Comparison, Run
+
+_SHOWN_ANOMALIES = 5
+
+
+def command(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SRC...", help="Files of one recording in the order of time; LOBSTER files stand each for itself."
+        ),
+    ],
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRUTH",
+            help="LOBSTER orderbook file, Databento MBP-10 or MBP-1 (DBN, CSV), or a recording with Binance bookTicker lines.",
+        ),
+    ] = None,
+    show: Annotated[int, typer.Option(min=0, help="Mismatches of each comparison to print in full.")] = 1,
+    symbols: SymbolOption = None,
+    format: FormatOption = None,
+    date: DateOption = None,
+    strict: StrictFlag = False,
+    json: JsonFlag = False,
+) -> int:
+    """Rebuild the books of SRC and compare them with the truth, row by row.
+
+    Without --against the truth is looked for where it usually is: the orderbook file beside a LOBSTER message file or in its zip,
+    bookTicker lines and checksums in a recording. Exit code 1 if anything differs, or if there was nothing to compare.
+    """
+    from tickdeck.tape import ReadOptions
+    from tickdeck.verify import plan
+
+    options = ReadOptions(symbols=symbols or None, date=date, strict=strict)
+    runs = plan(sources, against, options=options, format=format, show=show)
+    found = [_carry_out(run) for run in runs]
+    if json:
+        results = [_plain(run, comparisons) for run, comparisons in zip(runs, found)]
+        print_json({"holds": all(result["holds"] for result in results), "sources": results})
+    else:
+        for run, comparisons in zip(runs, found):
+            _print(run, comparisons)
+    return 0 if all(_holds(comparisons) for comparisons in found) else 1
+
+
+def _carry_out(run: Run) -> list[Comparison]:
+    reader = run.reader
+    with reader, progress(f"verifying {run.source}", reader.source.size) as advance:
+        return run.work(advance.through(reader, reader))
+
+
+def _holds(comparisons: list[Comparison]) -> bool:
+    """Whether something was compared, and nothing was wrong."""
+    return any(item.compared for item in comparisons) and all(item.holds for item in comparisons if item.compared)
+
+
+def _books(run: Run) -> dict[str, int]:
+    market = run.market
+    if market is None:
+        return {}
+    counts = {name: count for name, count in market.stats.items() if count or name == "unknown_order"}
+    return {"books": len(market), "live_orders": market.order_count, **counts}
+
+
+def _plain(run: Run, comparisons: list[Comparison]) -> dict[str, Any]:
+    return {
+        "source": run.source,
+        "holds": _holds(comparisons),
+        "comparisons": [item.to_dict() for item in comparisons],
+        "books": _books(run),
+        "anomalies": dict(run.reader.report.counts),
+        "examples": run.reader.report.examples,
+        "notes": run.notes,
+    }
+
+
+def _print(run: Run, comparisons: list[Comparison]) -> None:
+    for item in comparisons:
+        _print_comparison(item)
+    anomalies = run.reader.report.counts
+    if anomalies:
+        _line("anomalies", ", ".join(f"{name} {count:,}" for name, count in anomalies.items()))
+        for kind, row, text in run.reader.report.examples[:_SHOWN_ANOMALIES]:
+            print(f"  {kind}{f', row {row:,}' if row else ''}: {text}")
+    for note in run.notes:
+        _line("note", note)
+    books = _books(run)
+    if not any(item.compared for item in comparisons):
+        if books:
+            _line("books", ", ".join(f"{name} {count:,}" for name, count in books.items()))
+        print(f"nothing to compare: {run.source} carries no truth; name one with --against")
+
+
+def _line(name: str, value: object) -> None:
+    print(f"{name:<12}{value}")
+
+
+def _print_comparison(item: Comparison) -> None:
+    from tickdeck.verify.result import percent
+
+    own = item.exact + item.wrong
+    _line("source", item.source)
+    _line("truth", item.kind + (f" {item.truth}" if item.truth != item.source else " in the source"))
+    _line("compared", f"{item.compared:,} {item.unit}")
+    _line("exact", f"{item.exact:,} of {own:,} ({percent(item.exact, own)})")
+    for name, text in item.apart:
+        _line(name, text)
+    for mismatch in item.mismatches:
+        print("mismatch    " + "\n".join(mismatch.lines()))
+    _line("wrong", f"{item.wrong:,}" if item.wrong else "0, the rebuilt book holds")
