@@ -29,7 +29,7 @@ bench: $(BENCH_VENV)/.stamp-bench
 	$(BENCH_VENV)/bin/tickdeck bench
 
 docs: $(VENV)/.stamp-docs
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 soak: $(VENV)/.stamp-dev
 	$(BIN)/tickdeck soak
