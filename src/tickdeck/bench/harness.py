@@ -73,6 +73,11 @@ def peak_growth(work: Callable[[], object]) -> int:
     return max(_status_kb("VmHWM") - before, 0) * 1024
 
 
+def resident_bytes() -> int:
+    """Resident memory of this process."""
+    return _status_kb("VmRSS") * 1024
+
+
 def _status_kb(name: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(name + ":"):

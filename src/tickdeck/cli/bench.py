@@ -65,7 +65,7 @@ def command(
     if profile is not None:
         from tickdeck.bench.profile import profile_cases
 
-        return profile_cases(cases, profile, console)
+        return profile_cases(cases, profile, console, quick)
     if memory is not None:
         from tickdeck.bench.memory import memory_cases
 
