@@ -78,7 +78,7 @@ def _books(run: Run) -> dict[str, int]:
     market = run.market
     if market is None:
         return {}
-    counts = {name: count for name, count in market.stats.items() if count or name == "unknown_order"}
+    counts = {name: count for name, count in market.stats.items() if count}
     return {"books": len(market), "live_orders": market.order_count, **counts}
 
 

@@ -117,19 +117,20 @@ class LobsterCheck:
         """Keep the row before the next one, which is wrong, in full."""
         k, state = self._k, self._state
         index = int(state[k.ROW]) - 1
+        place, expected = f"row {self._first_row + index:,}", self._row(index)
+        if state[k.WHY] == k.NO_MESSAGE:
+            self._keep(place, "its message could not be read", expected=expected)
+            return
         got = Window(*self._book.depth(self._depth))
         got.bids["count"] = got.asks["count"] = 0
-        reason, time = "the book differs", 0
-        if state[k.WHY] == k.NO_MESSAGE:
-            reason, got = "no message belongs to this row: it could not be read", Window(*2 * [np.zeros(0, LEVEL)])
+        event = events[max(int(state[k.EVENT]) - 1, 0)]
+        if state[k.WHY] == k.OVERFILLED:
+            reason = "the message takes more off its order than the book has left of it"
+        elif state[k.WHY] == k.UNKNOWN:
+            reason = f"the message is about order {int(event['order_id'])}, which the book does not have"
         else:
-            event = events[max(int(state[k.EVENT]) - 1, 0)]
-            time = int(event["ts_event"])
-            if state[k.WHY] == k.OVERFILLED:
-                reason = "the message takes more off its order than the book has left of it"
-            else:
-                reason += self._origin(self._row(index), got)
-        self._keep(f"row {self._first_row + index:,}", reason, time, self._row(index), got)
+            reason = "the book differs" + self._origin(expected, got)
+        self._keep(place, reason, int(event["ts_event"]), expected, got)
 
     def _origin(self, expected: Window, got: Window) -> str:
         """Which row gave a level that the book has and this row does not."""
@@ -141,9 +142,7 @@ class LobsterCheck:
                     return f"; its {side} at {price_text(int(level['price']))} was supplied by row {row:,}"
         return ""
 
-    def _keep(
-        self, place: str, reason: str, time: int = 0, expected: Window | str | None = None, got: Window | str | None = None
-    ) -> None:
+    def _keep(self, place: str, reason: str, time: int = 0, expected: Window | None = None, got: Window | None = None) -> None:
         self._result.mismatches.append(Mismatch(place, reason, time, self._symbol, expected, got))
 
     def _add_surplus(self, events: Records) -> None:
@@ -177,21 +176,16 @@ class LobsterCheck:
             "start_levels": start,
             "levels_compared": int(state[k.LEVELS]),
             "levels_exact": int(state[k.EQUAL_LEVELS]),
-            "unknown_orders": int(state[k.UNKNOWN]),
+            "unknown_orders": int(state[k.UNKNOWN_ORDERS]),
         }
         if state[k.STARTED]:
             levels, equal = int(state[k.LEVELS]), int(state[k.EQUAL_LEVELS])
             result.apart = [
-                (
-                    "supplied",
-                    f"{supplied:,} rows, not counted as exact: all levels equal but one that entered the window from below,",
-                ),
-                ("", f"which only the truth could supply; {unconfirmed:,} of those left again before a row could confirm them"),
-                ("start", f"1 row, not counted as exact: the first gave the {start} levels that the book starts from"),
+                ("supplied", f"{supplied:,} rows, not counted as exact: one level entered the window from below, which only the"),
+                ("", f"truth knows; all others are equal; {unconfirmed:,} of those levels left before a row could confirm them"),
+                ("start", f"1 row, not counted as exact: the first, from whose {start} level{'s'[: start != 1]} the book starts"),
                 ("levels", f"{equal:,} of {levels:,} that the messages tell are equal ({percent(equal, levels)})"),
             ]
-        if state[k.UNKNOWN]:
-            result.apart.append(("unknown", f"{int(state[k.UNKNOWN]):,} messages about orders outside of the window"))
         return result
 
     def _count_rows_left(self) -> int:

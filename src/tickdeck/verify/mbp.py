@@ -242,7 +242,7 @@ class MbpCheck:
                 (unshown, "of them wrong: the truth goes on and has no row for them"),
                 (outside, "of them not compared: before the truth's first row, or after its last"),
                 (beyond, "rows wrong: the source ended before them, or does not have their instrument"),
-                (self._rows.snapshot, "rows of a snapshot, not compared"),
+                (self._rows.snapshot, "of the truth's rows are of a snapshot, not compared"),
             )
             if count
         ]

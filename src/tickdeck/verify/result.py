@@ -69,10 +69,12 @@ class Mismatch:
     def _table(self, columns: list[tuple[str, Window]]) -> list[str]:
         """Books beside each other, levels that differ marked."""
         windows = [window for _, window in columns]
+        prices = [price_text(int(price)) for window in windows for side in (window.bids, window.asks) for price in side["price"]]
+        places = max((len(text.partition(".")[2]) for text in prices), default=0)
         rows = [("", [name for name, _ in columns])]
         for side in ("ask", "bid"):
             levels = zip_longest(*(getattr(window, f"{side}s") for window in windows))
-            named = [(f"{side} {place}", [self._text(level) for level in row]) for place, row in enumerate(levels, 1)]
+            named = [(f"{side} {place}", [self._text(level, places) for level in row]) for place, row in enumerate(levels, 1)]
             rows += reversed(named) if side == "ask" else named
         widths = [max(len(cells[place]) for _, cells in rows) for place in range(len(columns))]
         return [
@@ -82,11 +84,11 @@ class Mismatch:
             for name, cells in rows
         ]
 
-    def _text(self, level: np.void | None) -> str:
+    def _text(self, level: np.void | None, places: int) -> str:
         if level is None:
             return "-"
         orders = f" ({int(level['count'])})" if self.counts else ""
-        return f"{decimal_text(int(level['size']), self.size_decimals)} @ {price_text(int(level['price']))}{orders}"
+        return f"{decimal_text(int(level['size']), self.size_decimals)} @ {price_text(int(level['price']), places)}{orders}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""

@@ -27,8 +27,8 @@ PART = 5  # IDLE, IN_MESSAGE, COMPARING
 MESSAGE = 6  # number of the last message whose row was reached
 SHOW = 7  # wrong rows that are still to be shown
 WHY = 8  # what was wrong with the row before ROW
-FAULT = 9  # the message took more than its order had
-UNKNOWN = 10  # messages about orders that neither message nor row gave
+FAULT = 9  # OVERFILLED or UNKNOWN, if the message contradicts the book
+UNKNOWN_ORDERS = 10  # messages about orders that neither message nor row gave
 STARTED = 11
 EXACT = 12  # rows equal at all levels without help
 SUPPLIED = 13  # rows equal at all levels but those that they supplied
@@ -50,7 +50,7 @@ STATE = 33
 
 IDLE, IN_MESSAGE, COMPARING = 0, 1, 2
 NEED_EVENTS, NEED_ROWS, MEND, SHOWN = 0, 1, 2, 3
-DIFFERENT, OVERFILLED, NO_MESSAGE = 0, 1, 2
+DIFFERENT, OVERFILLED, UNKNOWN, NO_MESSAGE = 0, 1, 2, 3
 
 STEP_LIMIT = 64
 
@@ -113,11 +113,12 @@ def apply(at, book, e, order_at, state):
     if ahead < 0:
         found = queue_at(at, 2 * book + code, price, order_at, np.int64(1))
         if found < 1 or np.uint64(order[0].order_id) < SUPPLIED_ID:
-            state[UNKNOWN] += 1
+            state[UNKNOWN_ORDERS] += 1
+            state[FAULT] = UNKNOWN
             return True
         order_id = np.uint64(order[0].order_id)
     if size > np.int64(order[0].size):
-        state[FAULT] = 1
+        state[FAULT] = OVERFILLED
     return act(at, book, CANCEL, code, order_id, price, size, state)
 
 
@@ -241,7 +242,7 @@ def compare(row, depth_of_row, levels_at, state):
         state[HELP + code] = NONE
     first = state[MESSAGE] == 1
     right = equal == 2 * depth_of_row and state[FAULT] == 0
-    state[WHY] = OVERFILLED if equal == 2 * depth_of_row else DIFFERENT
+    state[WHY] = state[FAULT] if equal == 2 * depth_of_row else DIFFERENT
     state[FAULT] = 0
     own = 2 * depth_of_row - (helped if not first else state[START_LEVELS])
     state[LEVELS] += max(own, 0)
