@@ -40,7 +40,6 @@ def test_the_plain_book_keeps_price_time_order() -> None:
 
 
 def test_the_demo_writes_replays_checks_and_pictures_a_session(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("tickdeck.plotting")
     assert run(["demo", "-o", str(tmp_path / "demo"), "--events", "20000"]) == 0
     page = capsys.readouterr().out
     assert "22,001 events" in page and "M events/s" in page and "queue by queue" in page and "at the close" in page

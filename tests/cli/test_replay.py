@@ -113,14 +113,16 @@ def test_a_paced_replay_takes_the_time_it_should(tmp_path: Path, capsys: Capture
     assert answer["books"][0]["bids"] == [{"price": "1", "size": 11, "orders": 11}]
 
 
-def test_snapshot_records_without_a_receive_time_are_due_at_once() -> None:
+def test_snapshot_records_are_due_at_once() -> None:
     events = np.zeros(4, EVENT)
     events["ts_event"] = [5, 10**18, 10**18 + 7, 10**18 + 3]
     events["flags"] = [Flag.SNAPSHOT, 0, 0, 0]
     assert rising_times(events).tolist() == [EARLIEST, 10**18, 10**18 + 7, 10**18 + 7]
     assert rising_times(events[:1], floor=9).tolist() == [9]
-    events["ts_recv"][0] = 10**18 - 1
-    assert rising_times(events).tolist() == [10**18 - 1, 10**18, 10**18 + 7, 10**18 + 7]
+    events["ts_recv"][0] = 10**17
+    assert rising_times(events)[:2].tolist() == [EARLIEST, 10**18]
+    events["flags"][2] = Flag.SNAPSHOT
+    assert rising_times(events)[1:].tolist() == [10**18, 10**18, 10**18 + 3]
     assert len(rising_times(events[:0])) == 0
 
 

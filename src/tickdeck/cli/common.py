@@ -64,13 +64,21 @@ def open_tape(
     """A reader for `path` from the shared options (``columns`` as ``field=name`` texts)."""
     from tickdeck.tape import read
 
-    mapping = None
-    if columns:
-        for item in columns:
-            if "=" not in item:
-                raise UsageError(f"--column {item}: write it as field=name")
-        mapping = dict(item.split("=", 1) for item in columns)
-    return read(path, format=format, columns=mapping, symbols=symbols or None, **options)
+    return read(path, format=format, columns=column_names(columns), symbols=symbols or None, **options)
+
+
+def column_names(columns: list[str] | None) -> dict[str, str] | None:
+    """``field=name`` texts as a mapping; None for none.
+
+    Raises
+    ------
+    UsageError
+        A text without an equals sign.
+    """
+    for item in columns or ():
+        if "=" not in item:
+            raise UsageError(f"--column {item}: write it as field=name")
+    return dict(item.split("=", 1) for item in columns) if columns else None
 
 
 class Window:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -114,30 +113,17 @@ def _verify(book: OrderBook, recorded: Records) -> bool:
 
 
 def _picture(tape: Path, output: Path) -> None:
-    try:
-        plotting = importlib.import_module("tickdeck.plotting")
-    except ModuleNotFoundError as error:
-        if error.name != "tickdeck.plotting":
-            raise
-        _say("picture", "none: tickdeck.plotting is not there")
-        return
+    from tickdeck.plotting import heatmap
+
     begun = time.perf_counter()
-    plotting.heatmap(tape, output)
+    heatmap(tape, output)
     _say("picture", f"{output}, the book over time, in {time.perf_counter() - begun:.1f} s")
 
 
 def _print_ladder(book: OrderBook) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    from tickdeck.core import price_text
+    from tickdeck.cli.ladder_view import book_table
 
-    bids, asks = book.depth(LEVELS)
-    table = Table(title=f"{book.instrument.symbol} at the close", box=None, title_justify="left")
-    for name, style in (("orders", "dim"), ("bid size", "green"), ("price", "bold"), ("ask size", "red"), ("orders", "dim")):
-        table.add_column(name, justify="right", style=style)
-    for level in asks[::-1]:
-        table.add_row("", "", price_text(int(level["price"]), 2), f"{level['size']:,}", str(level["count"]))
-    for level in bids:
-        table.add_row(str(level["count"]), f"{level['size']:,}", price_text(int(level["price"]), 2), "", "")
-    Console(highlight=False).print(table)
+    print(f"{book.instrument.symbol} at the close:")
+    Console(highlight=False).print(book_table(book, LEVELS))

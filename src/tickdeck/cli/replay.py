@@ -21,6 +21,7 @@ from tickdeck.cli.common import (
     TimeUnitOption,
     ToOption,
     Window,
+    column_names,
     print_json,
     progress,
 )
@@ -93,7 +94,7 @@ def command(
     reader = open_sources(
         sources,
         format=format,
-        columns=_mapping(columns),
+        columns=column_names(columns),
         symbols=symbols or None,
         date=date,
         price_scale=price_scale,
@@ -130,13 +131,6 @@ def _pace(speed: str) -> float:
     if not 0 < pace < math.inf:
         raise UsageError(f"--speed {speed}: write max, or a number above 0 (1 is the recorded pace)")
     return pace
-
-
-def _mapping(columns: list[str] | None) -> dict[str, str] | None:
-    for item in columns or ():
-        if "=" not in item:
-            raise UsageError(f"--column {item}: write it as field=name")
-    return dict(item.split("=", 1) for item in columns) if columns else None
 
 
 def _window(at: str | None, start: str | None, stop: str | None, symbols: list[str] | None) -> tuple[Window, int | None]:

@@ -55,13 +55,12 @@ def between(chunks: Iterable[Records], start: int | None, end: int | None) -> It
 
 
 def rising_times(events: Records, floor: int = EARLIEST) -> NDArray[np.int64]:
-    """Tape times that never step back, from `floor` on: when each of the ``EVENT`` records is due.
+    """Tape times of the market's activity, which never step back, from `floor` on: when each of the ``EVENT`` records is due.
 
-    What has no time of its own (no time at all, or a snapshot's record without a receive time: its ``ts_event`` is that of the
-    order, hours ago perhaps) counts as the record before it.
+    Snapshot records are no activity (they may be stamped with the start of the day, and carry the times of orders hours old):
+    they count as the record before them, as do records without any time.
     """
     times = tape_times(events)
-    timeless = (times == 0) | ((events["flags"] & Flag.SNAPSHOT != 0) & (events["ts_recv"] == 0))
-    times[timeless] = EARLIEST
+    times[(times == 0) | (events["flags"] & Flag.SNAPSHOT != 0)] = EARLIEST
     times[:1] = np.maximum(times[:1], floor)
     return np.maximum.accumulate(times)
