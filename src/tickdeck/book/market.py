@@ -41,6 +41,8 @@ class Market:
         collection that grows, such as ``reader.instruments.values()``, what is new is seen too.
     orders : int
         Resting orders to make room for at first; memory grows by itself.
+    prefault : bool
+        Touch that memory now, so that no event waits for the system to provide it.
 
     Examples
     --------
@@ -56,8 +58,8 @@ class Market:
 
     __slots__ = ("_books", "_declared", "_memory", "_single")
 
-    def __init__(self, instruments: Iterable[Instrument] = (), *, orders: int = 1024) -> None:
-        self._memory = PoolMemory(orders)
+    def __init__(self, instruments: Iterable[Instrument] = (), *, orders: int = 1024, prefault: bool = False) -> None:
+        self._memory = PoolMemory(orders, prefault=prefault)
         self._declared = instruments if isinstance(instruments, Collection) else list(instruments)
         self._books: dict[int, OrderBook] = {}
         self._single: Instrument | None = None

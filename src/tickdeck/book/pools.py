@@ -66,11 +66,13 @@ class PoolMemory:
     ----------
     orders : int
         Resting orders to make room for at first; grows by itself.
+    prefault : bool
+        Touch the memory now instead of page by page when it is first used.
     """
 
     __slots__ = ("_attempt", "_words", "arrays", "handle", "header")
 
-    def __init__(self, orders: int = 1024) -> None:
+    def __init__(self, orders: int = 1024, *, prefault: bool = False) -> None:
         capacity = max(16, 1 << (orders - 1).bit_length())
         pages = max(64, capacity // 32)
         nodes = 64
@@ -86,7 +88,7 @@ class PoolMemory:
             "slots": _index_slots(capacity),
             "keys": 16,
             "stats": 4 * len(layout.STATS),
-            "scratch": layout.BLOCK,
+            "scratch": layout.AHEAD,
         }
         self.arrays: dict[str, NDArray[Any]] = {
             name: _zeros(sizes[name], dtype) for name, dtype in zip(layout.Pools._fields[1:], layout.POOL_DTYPES)
@@ -103,6 +105,9 @@ class PoolMemory:
         self._refresh()
         header["page_room"] = pages - 1
         header["node_room"] = nodes - 1
+        if prefault:
+            for array in self.arrays.values():
+                array.view(np.uint8)[:: mmap.PAGESIZE] |= 0
 
     def _refresh(self) -> None:
         header = self.header[0]

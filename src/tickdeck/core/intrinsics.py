@@ -16,7 +16,6 @@ import numpy as np
 
 from tickdeck.core.kernel import INTERPRETED, kernel, with_attributes
 
-
 if INTERPRETED:
 
     def address_of(array):

@@ -142,8 +142,10 @@ NODES_PER_EVENT = 20
 """Most tree nodes that one event can need: the root grows by 9 at the most, and the new path has 9."""
 PROBE_LIMIT = 256
 """Slots that an insertion may probe before the index is hashed anew; at 60% load chance alone gives 145 among 10 M orders."""
-BLOCK = 32
+BLOCK = 8
 """Events whose memory is fetched together."""
+AHEAD = 64
+"""Events that may be under way between the first stage of fetching and their turn; a power of two above 5 blocks."""
 PREFETCH_FROM = 1 << 18
 """Slots from which the index and the orders outgrow the second-level cache, so that prefetching pays."""
 

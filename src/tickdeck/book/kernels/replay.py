@@ -24,6 +24,7 @@ from tickdeck.book.kernels.ladder import (
     vacate,
 )
 from tickdeck.book.kernels.layout import (
+    AHEAD,
     BAD_SIDE,
     BIAS,
     BLOCK,
@@ -57,6 +58,8 @@ from tickdeck.core.records import BBO, DBN_MBO, EVENT, UNDEF_PRICE
 ADD, CANCEL, MODIFY, CLEAR = np.uint8(ord("A")), np.uint8(ord("C")), np.uint8(ord("M")), np.uint8(ord("R"))
 TRADE, FILL, NOTHING = np.uint8(ord("T")), np.uint8(ord("F")), np.uint8(ord("N"))
 BID, ASK = np.uint8(ord("B")), np.uint8(ord("A"))
+STEP = np.uint64(BLOCK)
+AHEAD_MASK = np.uint64(AHEAD - 1)
 LAST, TOB, SNAPSHOT, MBP, MAYBE_BAD_BOOK = np.uint8(128), np.uint8(64), np.uint8(32), np.uint8(16), np.uint8(4)
 WHOLE_LEVEL = np.uint8(64 | 16)
 NO_TICK = np.int64(-(2**62))
@@ -392,17 +395,14 @@ def event_key(e):
 
 
 @kernel
-def prepare(p, events, first, last, far):
-    """Find book and hash of the next events, and ask in stages for the memory that they need: slot, order, level, neighbours.
-
-    What it reads may change before the event's turn: only book and hash are relied on.
-    """
+def locate(p, events, first, last, far):
+    """First stage of fetching ahead: book and hash of each event, which stay true; ask for the slot, and for book and sides."""
     header = p.header[0]
     last_key = np.uint64(header.last_key)
     book = np.uint64(header.last_book)
     for i in range(first, last):
         e = events[i]
-        s = p.scratch[i - first]
+        s = p.scratch[i & AHEAD_MASK]
         key = event_key(e)
         if key != last_key:
             entry = p.keys[find_book(p, key)]
@@ -419,43 +419,60 @@ def prepare(p, events, first, last, far):
     if book != np.uint64(header.book_count):
         header.last_key = last_key
         header.last_book = np.uint32(book)
+
+
+@kernel
+def fetch_orders(p, first, last):
+    """Second stage: ask for the order that the slot names. From here on what is read may change before the event's turn."""
     for i in range(first, last):
-        s = p.scratch[i - first]
+        s = p.scratch[i & AHEAD_MASK]
         order = np.uint64(p.slots[home_slot(p, np.uint64(s.hash))].order)
         s.order = np.uint32(order)
         prefetch(p.orders, order)
-    if not far:
-        return
+
+
+@kernel
+def fetch_nodes(p, events, first, last):
+    """Second stage of a large market: ask for the best levels, and for the tree node on the way to an add's level."""
     for i in range(first, last):
         e = events[i]
-        s = p.scratch[i - first]
+        s = p.scratch[i & AHEAD_MASK]
         book = np.uint64(s.book)
-        s.level = np.uint32(0)
-        if book == np.uint64(header.book_count):
+        s.key = U0
+        if book == np.uint64(p.header[0].book_count):
             continue
         bid = book << U1
         prefetch(p.levels, np.uint64(p.sides[bid].best_level))
         prefetch(p.levels, np.uint64(p.sides[bid | U1].best_level))
-        s.key = U0
         if e.action == ADD and (e.side == BID or e.side == ASK):
             tick = tick_of(p, book, np.int64(e.price))
             if tick != NO_TICK:
                 side = side_of(book, e.side)
                 s.key = key_of(side, tick)
                 prefetch(p.children, (np.uint64(p.sides[side].root) << U6) | ((np.uint64(s.key) >> U6) & U63))
+
+
+@kernel
+def fetch_levels(p, events, first, last):
+    """Third stage: ask for the level."""
     for i in range(first, last):
-        e = events[i]
-        s = p.scratch[i - first]
-        level = np.uint64(p.orders[np.uint64(s.order)].level)
+        s = p.scratch[i & AHEAD_MASK]
         key = np.uint64(s.key)
         if key != U0:
-            level = (find_page(p, side_of(np.uint64(s.book), e.side), key >> U6) << U6) | (key & U63)
+            page = find_page(p, side_of(np.uint64(s.book), events[i].side), key >> U6)
+            level = (page << U6) | (key & U63)
+        else:
+            level = np.uint64(p.orders[np.uint64(s.order)].level)
         s.level = np.uint32(level)
         prefetch(p.levels, level)
+
+
+@kernel
+def fetch_neighbours(p, first, last):
+    """Last stage: ask for the orders whose links will change."""
     for i in range(first, last):
-        e = events[i]
-        s = p.scratch[i - first]
-        if e.action == ADD:
+        s = p.scratch[i & AHEAD_MASK]
+        if np.uint64(s.key) != U0:
             prefetch(p.orders, np.uint64(p.levels[np.uint64(s.level)].tail))
         else:
             o = p.orders[np.uint64(s.order)]
@@ -490,17 +507,32 @@ def replay(p, events, bbo, start):
     write = len(bbo) > 0
     far = np.uint64(header.index_mask) >= np.uint64(PREFETCH_FROM)
     header.stop = np.uint32(GOING)
+    located = ordered = levelled = linked = i
     while i < total:
         most = room(p)
         if most == U0:
             header.stop = np.uint32(FULL)
             return np.int64(i)
-        first = i
-        end = min(min(total, i + most), i + np.uint64(BLOCK))
-        prepare(p, events, first, end, far)
+        end = min(min(total, i + most), i + STEP)
+        # Each stage runs ahead of the next by a block, so that memory is on its way while events are applied.
+        goal = min(total, end + np.uint64(4) * STEP if far else end + STEP)
+        locate(p, events, located, goal, far)
+        located = goal
+        goal = min(total, end + np.uint64(3) * STEP if far else end)
+        fetch_orders(p, ordered, goal)
+        if far:
+            fetch_nodes(p, events, ordered, goal)
+        ordered = goal
+        if far:
+            goal = min(total, end + np.uint64(2) * STEP)
+            fetch_levels(p, events, levelled, goal)
+            levelled = goal
+            goal = min(total, end + STEP)
+            fetch_neighbours(p, linked, goal)
+            linked = goal
         while i < end:
             e = events[i]
-            s = p.scratch[i - first]
+            s = p.scratch[i & AHEAD_MASK]
             book = np.uint64(s.book)
             if book == np.uint64(header.book_count):
                 header.stop = np.uint32(NEW_BOOK)
