@@ -125,7 +125,7 @@ def _allocations(run: Pass) -> tuple[str, list[Site]]:
         found: dict[str, list[int]] = {}
         with memray.FileReader(path) as reader:
             for record in reader.get_allocation_records():
-                if record.size == 0:
+                if record.size == 0 or record.allocator in (memray.AllocatorType.FREE, memray.AllocatorType.MUNMAP):
                     continue
                 trace = record.stack_trace(max_stacks=1)
                 place = f"{trace[0][1]}:{trace[0][2]} in {trace[0][0]}" if trace else "outside Python"
