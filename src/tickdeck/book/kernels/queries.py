@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tickdeck.book.kernels.actions import L2, NO_TICK, tick_of
 from tickdeck.book.kernels.index import find_slot, hash_of, probe_length, put_slot
 from tickdeck.book.kernels.ladder import (
     U0,
@@ -18,7 +19,6 @@ from tickdeck.book.kernels.ladder import (
     vacate,
 )
 from tickdeck.book.kernels.layout import LIFTED, NODES_PER_EVENT, SLOT, unpack
-from tickdeck.book.kernels.replay import L2, NO_TICK, tick_of
 from tickdeck.core.intrinsics import array_at
 from tickdeck.core.kernel import kernel
 from tickdeck.core.records import LEVEL, ORDER
