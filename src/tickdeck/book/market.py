@@ -93,7 +93,7 @@ class Market:
         """
         dtype = getattr(events, "dtype", None)
         # Looking a structured dtype up in a table costs microseconds, its identity nothing.
-        loop = replay.replay_events if dtype is EVENT else _LOOPS.get(dtype)
+        loop = replay.replay_events if dtype is EVENT else None if dtype is None else _LOOPS.get(dtype)
         if loop is None:
             raise UsageError(
                 f"apply takes an array of EVENT or DBN_MBO records, not {getattr(events, 'dtype', type(events).__name__)}; see td.read"
