@@ -44,7 +44,7 @@ class Best(NamedTuple):
     """Units of 1e-9."""
     size: int
     """Total size, in units of 10^-size_decimals."""
-    count: int
+    count: int  # type: ignore[assignment]
     """Number of orders; 0 unknown (L2)."""
 
 
@@ -59,7 +59,7 @@ class QueuePosition(NamedTuple):
 
 def _side(side: SideLike) -> int:
     try:
-        return _SIDES[side]  # type: ignore[index]
+        return _SIDES[side]
     except KeyError:
         raise UsageError(f"side must be td.Side.BID or td.Side.ASK (or 'bid', 'ask', 'B', 'A'), not {side!r}") from None
 
