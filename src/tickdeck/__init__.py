@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tickdeck.book import Market, OrderBook
     from tickdeck.core import (
+        BBO,
         EVENT,
         UNDEF_PRICE,
         Action,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tickdeck.tape import Catalog, DataSource, read, write
 
 _HOMES = {
+    "BBO": "core",
     "EVENT": "core",
     "UNDEF_PRICE": "core",
     "Action": "core",
@@ -48,6 +50,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BBO",
     "EVENT",
     "UNDEF_PRICE",
     "Action",

@@ -18,10 +18,8 @@ _MULTIPLIERS = 64
 _HUGE_FROM = 1 << 22
 _NODE_CHILDREN = 64
 _PAGE_LEVELS = 64
-_LARGEST_TICK = 2**62
-"""Common divisors are smaller, or 2^63: that of the price -2^63 alone, of which this is a divisor too."""
 _ROOMY_SLOTS = 1 << 17
-"""Up to here (2 MiB) the id index keeps 7 of 8 slots empty, for a probe that hits at once is a branch that is predicted."""
+"""Up to here (1 MiB) the id index keeps 7 of 8 slots empty, for a probe that hits at once is a branch that is predicted."""
 
 
 def _index_limit(slots: int) -> int:
@@ -231,7 +229,8 @@ class PoolMemory:
         resting = self._prices(book)
         furthest = max(map(abs, (price, *resting)))
         for tick in (math.gcd(old, price, hint), math.gcd(old, price), math.gcd(price, *resting)):
-            tick = min(tick or PRICE_SCALE, _LARGEST_TICK)
+            # No price at all but zero has no divisor; that of -2^63 alone does not fit in 63 bits.
+            tick = PRICE_SCALE if tick == 0 else 2**62 if tick == 2**63 else tick
             if furthest // tick < layout.TICK_LIMIT:
                 break
         else:
