@@ -46,3 +46,17 @@ def test_instruments_are_kept_apart_and_other_events_ignored() -> None:
 def test_half_a_group_is_refused() -> None:
     with pytest.raises(ValueError, match="pairs"):
         TickerTruth().collect(tops((5, 1))[:1])
+
+
+def test_forgetting_leaves_the_answers_from_there_on() -> None:
+    updates = np.array([9, 10, 19, 20, 29, 30, 99], np.uint64)
+    for sequence in range(40):
+        truth, whole = TickerTruth(), TickerTruth()
+        for each in (truth, whole):
+            each.collect(np.concatenate([tops((20, 5), (10, 3), (30, 7)), tops((15, 9), instrument=2)]))
+        truth.forget(1, sequence)
+        kept = updates[updates >= sequence]
+        assert truth.at(1, kept)[0].tolist() == whole.at(1, kept)[0].tolist()
+        assert truth.at(1, kept)[1].tolist() == whole.at(1, kept)[1].tolist()
+        assert truth.at(2, updates)[1].tolist() == whole.at(2, updates)[1].tolist()
+        assert len(truth) == len(whole) - sum(sequence >= later for later in (20, 30))

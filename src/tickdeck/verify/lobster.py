@@ -20,7 +20,7 @@ from tickdeck.book import OrderBook
 from tickdeck.core import LEVEL, ORDER, UNDEF_PRICE, Flag, Records, UsageError, price_text
 from tickdeck.tape import Reader
 from tickdeck.tape.lobster_truth import LobsterTruth
-from tickdeck.verify.result import Comparison, Mismatch, Window, levels_of, percent
+from tickdeck.verify.result import Comparison, Mismatch, Window, counted, levels_of, percent
 
 _MARKET_COLUMNS = 4
 
@@ -57,7 +57,7 @@ class LobsterCheck:
         self._state[kernels.FRESH : kernels.HELP + 2] = UNDEF_PRICE
         self._time = 0
         self._surplus = 0
-        unit = f"rows of {truth.levels} level{'s' if truth.levels > 1 else ''} a side"
+        unit = f"rows of {counted(truth.levels, 'level')} a side"
         self._result = Comparison("LOBSTER orderbook file", source, truth.path, unit)
 
     def add(self, events: Records) -> None:
@@ -181,9 +181,12 @@ class LobsterCheck:
         if state[k.STARTED]:
             levels, equal = int(state[k.LEVELS]), int(state[k.EQUAL_LEVELS])
             result.apart = [
-                ("supplied", f"{supplied:,} rows, not counted as exact: one level entered the window from below, which only the"),
+                (
+                    "supplied",
+                    f"{counted(supplied, 'row')}, not counted as exact: one level entered the window from below, which only the",
+                ),
                 ("", f"truth knows; all others are equal; {unconfirmed:,} of those levels left before a row could confirm them"),
-                ("start", f"1 row, not counted as exact: the first, from whose {start} level{'s'[: start != 1]} the book starts"),
+                ("start", f"1 row, not counted as exact: the first, from whose {counted(start, 'level')} the book starts"),
                 ("levels", f"{equal:,} of {levels:,} that the messages tell are equal ({percent(equal, levels)})"),
             ]
         return result

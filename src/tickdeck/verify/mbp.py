@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tickdeck.book import OrderBook
 from tickdeck.core import LEVEL, Flag, Instrument, Records, UsageError, empty_events
 from tickdeck.tape import Reader
-from tickdeck.verify.result import Comparison, Mismatch, Window, levels_of
+from tickdeck.verify.result import Comparison, Mismatch, Window, counted, levels_of
 
 SCHEMAS = ("mbp-10", "mbp-1")
 _FIELDS = ("bid_px", "ask_px", "bid_sz", "ask_sz", "bid_ct", "ask_ct")
@@ -158,8 +158,7 @@ class MbpCheck:
         self._rows = _Rows(truth)
         self._books: dict[int, _Book] = {}
         self._show = show
-        levels = f"{self._rows.width} level{'s' if self._rows.width > 1 else ''}"
-        unit = f"rows of {levels} a side, with counts"
+        unit = f"rows of {counted(self._rows.width, 'level')} a side, with counts"
         self._result = Comparison(f"Databento {truth.schema}", source, truth.path, unit)
 
     def add(self, events: Records, instruments: dict[int, Instrument]) -> None:

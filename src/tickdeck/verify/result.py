@@ -185,6 +185,11 @@ def percent(part: int, whole: int) -> str:
     return f"{min(share, 99.99) if part < whole else share:.2f}%"
 
 
+def counted(count: int, noun: str) -> str:
+    """ "1 row", "1,000 rows"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def levels_of(prices: Any, sizes: Any, counts: Any = None) -> Records:
     """``LEVEL`` records of the levels that are not empty."""
     prices, sizes = np.asarray(prices, np.int64), np.asarray(sizes, np.int64)

@@ -16,7 +16,7 @@ from tickdeck.book.kernels.queries import depth
 from tickdeck.book.kernels.replay import single
 from tickdeck.core.intrinsics import array_at
 from tickdeck.core.kernel import kernel
-from tickdeck.core.records import LEVEL
+from tickdeck.core.records import LEVEL, UNDEF_PRICE
 
 EVENT = 0  # the next event of the chunk
 ROW = 1  # the next row of the buffer
@@ -52,6 +52,7 @@ FIELDS = 6
 ADD, CANCEL, MODIFY, CLEAR = np.uint8(ord("A")), np.uint8(ord("C")), np.uint8(ord("M")), np.uint8(ord("R"))
 SNAPSHOT = np.uint8(32)
 LEVEL_BYTES = LEVEL.itemsize
+UNDEF = np.int64(UNDEF_PRICE)
 
 
 @kernel
@@ -90,12 +91,11 @@ def equals(row, levels_at, width):
     for level in range(width):
         for code in range(2):
             held = levels[code * width + level]
-            size = row[FIELDS * level + 2 + code]
-            if size != np.int64(held.size):
+            price = np.int64(held.price) if held.size != 0 else UNDEF
+            if row[FIELDS * level + code] != price:
                 return False
-            if size != 0:
-                if row[FIELDS * level + code] != np.int64(held.price) or row[FIELDS * level + 4 + code] != np.int64(held.count):
-                    return False
+            if row[FIELDS * level + 2 + code] != np.int64(held.size) or row[FIELDS * level + 4 + code] != np.int64(held.count):
+                return False
     return True
 
 

@@ -217,7 +217,7 @@ def equal_levels(row, code, depth_of_row, levels_at, held):
         if level < held:
             equal += np.int64(price == np.int64(levels[level].price) and size == np.int64(levels[level].size))
         else:
-            equal += np.int64(size == 0)
+            equal += np.int64(size == 0 and price == NONE)
     return equal
 
 
