@@ -72,6 +72,7 @@ def off_grid(at, book, price):
         header.stop_price = price
         header.stop_book = np.uint32(book)
         return OFF_GRID
+    header.refused_price = UNDEF
     count(p, book, OFF_TICK)
     return GOING
 

@@ -44,7 +44,7 @@ HEADER = np.dtype(
         ("page_room", "<u8"),
         ("node_room", "<u8"),
         ("key_mask", "<u8"),
-        ("refused_price", "<i8"),  # off the grid for good: an anomaly even where the tick is inferred
+        ("refused_price", "<i8"),  # of the event to come: no grid holds it, so it is an anomaly even where the tick is inferred
         ("stop_price", "<i8"),
         ("stop_key", "<u8"),
         ("stop_book", "<u4"),
