@@ -23,10 +23,15 @@ _SKEW_NS = 1_000_000_000
 """How far the rows of different instruments may stand out of the order of ``ts_event``."""
 
 
-def _keys(records: Records) -> NDArray[np.uint64]:
-    """Publisher and instrument of each record as one word."""
-    keys: NDArray[np.uint64] = (records["publisher_id"].astype(np.uint64) << np.uint64(32)) | records["instrument_id"]
-    return keys
+def _by_book(records: Records) -> Iterator[tuple[int, Records]]:
+    """Publisher and instrument as one word, and their records in order."""
+    keys = (records["publisher_id"].astype(np.uint64) << np.uint64(32)) | records["instrument_id"]
+    if not len(keys):
+        return
+    order = np.argsort(keys, kind="stable")
+    starts = np.flatnonzero(np.diff(keys[order])) + 1
+    for mine in np.split(order, starts):
+        yield int(keys[mine[0]]), records[mine]
 
 
 class _Rows:
@@ -55,10 +60,8 @@ class _Rows:
             return True
         self.count += len(chunk)
         self.horizon = max(self.horizon, int(chunk["ts_event"].max()) - _SKEW_NS)
-        keys = _keys(chunk)
-        for key in np.unique(keys):
-            mine = chunk[keys == key]
-            self.waiting.setdefault(int(key), []).append(_columns(mine, self.width))
+        for key, mine in _by_book(chunk):
+            self.waiting.setdefault(key, []).append(_columns(mine, self.width))
         return True
 
     def take(self, key: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
@@ -163,11 +166,8 @@ class MbpCheck:
 
     def add(self, events: Records, instruments: dict[int, Instrument]) -> None:
         """Take the next order events."""
-        keys = _keys(events)
-        unique, first = np.unique(keys, return_index=True)
-        for key in unique[np.argsort(first)]:
-            mine = events if len(unique) == 1 else events[keys == key]
-            self._add_one(self._book(int(key), instruments), np.ascontiguousarray(mine))
+        for key, mine in _by_book(events):
+            self._add_one(self._book(key, instruments), np.ascontiguousarray(mine))
 
     def _book(self, key: int, instruments: dict[int, Instrument]) -> _Book:
         found = self._books.get(key)
