@@ -1,0 +1,131 @@
+"""Random event streams in which everything collides, and the comparison of a book with the oracle."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from oracle import LAST, MAYBE_BAD_BOOK, MBP, SNAPSHOT, TOB, UNDEF_PRICE, OracleBook
+
+from tickdeck.book import OrderBook
+from tickdeck.book.kernels.layout import STATS
+from tickdeck.core import DBN_MBO, EVENT, Records, Side
+
+TICK = 10_000_000
+IDS = [0, 1, 2, 3, 4, 5, 6, 7, 2**63 + 1, 2**64 - 1]
+PRICES = [k * TICK for k in (-4097, -65, -64, -1, 0, 1, 2, 63, 64, 65, 4096, 10**6)]
+ODD_PRICES = [1, -1, TICK // 2, TICK + 1, UNDEF_PRICE, 2**62, -(2**63), UNDEF_PRICE - 1, TICK * 2**39, 3 * 10**14]
+SIZES = [1, 2, 3, 5, 10, 100, 2**31]
+ODD_SIZES = [0, -1, -(2**63)]
+CODES = {"B": Side.BID, "A": Side.ASK}
+
+
+def examples(count: int) -> settings:
+    """Settings for `count` random examples; the runs without compilation take ``TICKDECK_EXAMPLES`` instead."""
+    return settings(max_examples=int(os.environ.get("TICKDECK_EXAMPLES") or count), deadline=None)
+
+
+def rows(*tuples: tuple[str, str, int, int, int, int]) -> Records:
+    """Events from (action, side, order_id, price, size, flags)."""
+    events = np.zeros(len(tuples), EVENT)
+    for event, (action, side, order_id, price, size, flags) in zip(events, tuples):
+        event["action"], event["side"], event["flags"] = ord(action), ord(side), flags
+        event["order_id"], event["price"], event["size"] = order_id, price, size
+    events["instrument_id"] = 1
+    events["sequence"] = np.arange(len(tuples))
+    return events
+
+
+@st.composite
+def streams(draw: st.DrawFn, instruments: tuple[int, ...] = (1,), most: int = 60, dbn: bool = False) -> Records:
+    """``EVENT`` arrays of all actions and flags over few ids and prices; with `dbn` such as a DBN record can hold."""
+    by_level = draw(st.sampled_from([False, False, True]))
+    actions = "AAAAAAAAAACCCCCCCCMMMMMMMMMMMTFN" * 2 + "RX"
+    flags = [LAST] * 12 + [0, 0, SNAPSHOT, SNAPSHOT | LAST, MAYBE_BAD_BOOK | LAST, MAYBE_BAD_BOOK, 8 | 2 | LAST]
+    flags = [f | MBP for f in flags] + [TOB | LAST, TOB, LAST] if by_level else flags * 3 + [MBP | LAST, TOB | LAST]
+    odd_sizes = [0] if dbn else ODD_SIZES
+    one = st.tuples(
+        st.sampled_from(actions),
+        st.sampled_from("BBBBAAAAN"),
+        st.sampled_from(IDS if not by_level else IDS[:8]),
+        st.sampled_from(PRICES * 5 + ODD_PRICES),
+        st.sampled_from(SIZES * 5 + odd_sizes),
+        st.sampled_from(flags),
+    )
+    events = rows(*draw(st.lists(one, min_size=1, max_size=most)))
+    events["instrument_id"] = draw(st.lists(st.sampled_from(instruments), min_size=len(events), max_size=len(events)))
+    return events
+
+
+def churn(count: int, seed: int, instruments: int = 3) -> Records:
+    """A long seeded tape of L3 and L2 events with anomalies in between, whose books keep about a hundred orders."""
+    rng = random.Random(seed)
+    made = []
+    for _ in range(count):
+        odd = rng.random() < 0.05
+        made.append(
+            (
+                rng.choice("AAAACCCMMMTFN" if not odd else "RXACM"),
+                rng.choice("BA" if not odd else "BAN"),
+                rng.randrange(400),
+                TICK * rng.choice([rng.randrange(-80, 80), rng.randrange(-80, 80), rng.randrange(-(10**5), 10**5)])
+                + (rng.choice([0, 1, TICK // 2]) if odd else 0),
+                rng.choice(SIZES if not odd else ODD_SIZES),
+                rng.choice([LAST, LAST, 0] if not odd else [MBP, TOB | LAST, SNAPSHOT, MAYBE_BAD_BOOK | LAST]),
+            )
+        )
+    events = rows(*made)
+    events["instrument_id"] = [rng.randrange(instruments) for _ in range(count)]
+    return events
+
+
+def as_dbn(events: Records) -> Records:
+    """The same events as packed DBN records."""
+    records = np.zeros(len(events), DBN_MBO)
+    for name in DBN_MBO.names or ():
+        if name != "length":
+            records[name] = events[name]
+    records["length"] = DBN_MBO.itemsize // 4
+    return records
+
+
+def state(book: OrderBook) -> dict[str, object]:
+    """Everything that can be read from a book except its tick, which may depend on how far inference looked ahead."""
+    return {
+        "levels": [book.levels(side).tolist() for side in (Side.BID, Side.ASK)],
+        "orders": [book.orders(side).tobytes() for side in (Side.BID, Side.ASK)],
+        "best": (book.best_bid, book.best_ask),
+        "counts": (book.order_count, book.level_counts),
+        "kind": book.depth_kind,
+        "stale": book.is_stale,
+        "stats": book.stats,
+        "checksum": book.checksum(),
+    }
+
+
+def assert_same(book: OrderBook, oracle: OracleBook) -> None:
+    """Every level, queue, count and position of `book` is the oracle's."""
+    for side, code in CODES.items():
+        levels = oracle.levels(side)
+        orders = oracle.orders(side)
+        assert book.levels(code)[["price", "size", "count"]].tolist() == levels
+        assert [(*row, side) for row in book.orders(code)[["order_id", "price", "size"]].tolist()] == orders
+        assert set(book.orders(code)["side"]) <= {code}
+        for price, queue in oracle.by_queue(side):
+            assert book.orders_at(code, price)[["order_id", "size"]].tolist() == list(queue.items())
+        best = book.best_bid if side == "B" else book.best_ask
+        assert (None if best is None else tuple(best)) == oracle.best(side)
+    assert book.order_count == len(oracle.home)
+    assert book.level_counts == (len(oracle.levels("B")), len(oracle.levels("A")))
+    assert book.depth_kind == oracle.kind
+    assert book.is_stale == oracle.is_stale
+    assert book.stats == {kind: oracle.stats[kind] for kind in STATS}
+    for order_id in IDS:
+        found = book.order(order_id)
+        told = None if found is None else (*(int(found[name]) for name in ("order_id", "price", "size")), chr(found["side"]))
+        assert told == oracle.order(order_id)
+        place = book.queue_position(order_id)
+        assert (None if place is None else tuple(place)) == oracle.queue_position(order_id)
