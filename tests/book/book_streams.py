@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from oracle import LAST, MAYBE_BAD_BOOK, MBP, SNAPSHOT, TOB, UNDEF_PRICE, OracleBook
 
 from tickdeck.book import OrderBook
+from tickdeck.book.kernels.index import BOOK_SALT
 from tickdeck.book.kernels.layout import STATS
 from tickdeck.core import DBN_MBO, EVENT, Records, Side
 
@@ -24,8 +25,9 @@ CODES = {"B": Side.BID, "A": Side.ASK}
 
 
 def examples(count: int) -> settings:
-    """Settings for `count` random examples; the runs without compilation take ``TICKDECK_EXAMPLES`` instead."""
-    return settings(max_examples=int(os.environ.get("TICKDECK_EXAMPLES") or count), deadline=None)
+    """Settings for `count` examples, always the same; for ``TICKDECK_EXAMPLES`` random ones where that is set."""
+    chosen = os.environ.get("TICKDECK_EXAMPLES")
+    return settings(max_examples=int(chosen or count), deadline=None, derandomize=not chosen)
 
 
 def rows(*tuples: tuple[str, str, int, int, int, int]) -> Records:
@@ -68,7 +70,7 @@ def churn(count: int, seed: int, instruments: int = 3) -> Records:
         odd = rng.random() < 0.05
         made.append(
             (
-                rng.choice("AAAACCCMMMTFN" if not odd else "RXACM"),
+                rng.choice("AAAACCCMMMTFN" if not odd else "AACCMMXX" * 4 + "R"),
                 rng.choice("BA" if not odd else "BAN"),
                 rng.randrange(400),
                 TICK * rng.choice([rng.randrange(-80, 80), rng.randrange(-80, 80), rng.randrange(-(10**5), 10**5)])
@@ -80,6 +82,13 @@ def churn(count: int, seed: int, instruments: int = 3) -> Records:
     events = rows(*made)
     events["instrument_id"] = [rng.randrange(instruments) for _ in range(count)]
     return events
+
+
+def colliding_ids(book: OrderBook, count: int) -> list[int]:
+    """Ids that all have the same home slot in the id index while its first multiplier holds."""
+    inverse = pow(0x9E3779B97F4A7C15, -1, 2**64)
+    salt = book.handle[1] * int(BOOK_SALT) % 2**64
+    return [(i * inverse % 2**64) ^ salt for i in range(count)]
 
 
 def as_dbn(events: Records) -> Records:
