@@ -6,9 +6,11 @@ compressed frame raises :class:`TruncatedError` when its end is reached; what ca
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import lzma
+import struct
 import sys
 import zipfile
 import zlib
@@ -19,7 +21,7 @@ from typing import BinaryIO, cast
 
 import zstandard
 
-from tickdeck.core import FormatError, TruncatedError, UsageError
+from tickdeck.core import FormatError, TickdeckError, TruncatedError, UsageError
 from tickdeck.tape.zstd import ZstdFrames
 
 HEAD_BYTES = 65_536
@@ -63,9 +65,12 @@ class _Checked(io.RawIOBase):
             zlib.error,
             lzma.LZMAError,
             zstandard.ZstdError,
-            gzip.BadGzipFile,
             zipfile.BadZipFile,
+            OSError,
         ) as error:
+            # That of a decompressor (gzip's BadGzipFile, bz2) has no number, that of the system has one.
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
             if isinstance(error, EOFError) or "end-of-stream" in str(error) or "ended before" in str(error):
                 raise TruncatedError(
                     "the compressed file breaks off here; fetch it again", path=self._path, offset=self._offset
@@ -145,11 +150,8 @@ class Source:
         self.compression = compression_of(raw)
         self.members: tuple[str, ...] = ()
         if self.compression == "zip" and self._stdin is None:
-            try:
-                with zipfile.ZipFile(self._file) as archive_file:
-                    self.members = tuple(info.filename for info in archive_file.infolist() if not info.is_dir())
-            except zipfile.BadZipFile:
-                raise TruncatedError("the zip has no directory at its end; fetch it again", path=self.path) from None
+            with self._archive() as archive_file:
+                self.members = tuple(info.filename for info in archive_file.infolist() if not info.is_dir())
             if not self.members:
                 raise FormatError("the zip holds no files", path=self.path)
             if self._member and self._member not in self.members:
@@ -186,12 +188,28 @@ class Source:
                 raise
         return bytes(parts[:HEAD_BYTES])
 
+    @contextmanager
+    def _archive(self) -> Iterator[zipfile.ZipFile]:
+        """The zip; whatever is wrong with it is an error of ours."""
+        try:
+            with zipfile.ZipFile(self._file) as archive_file:
+                yield archive_file
+        except zipfile.BadZipFile as error:
+            if "not a zip file" in str(error):
+                raise TruncatedError("the zip has no directory at its end; fetch it again", path=self.path) from None
+            raise FormatError(f"the zip is damaged ({error}); fetch it again", path=self.path) from None
+        # Encrypted members, other methods of compression, offsets (a seek to below 0) and names that cannot be.
+        except (NotImplementedError, RuntimeError, ValueError, EOFError, struct.error, OSError) as error:
+            if isinstance(error, TickdeckError) or (isinstance(error, OSError) and error.errno != errno.EINVAL):
+                raise
+            raise FormatError(f"the zip cannot be unpacked ({error}); unpack it and read what is in it", path=self.path) from None
+
     def _raw(self) -> BinaryIO:
         if self._stdin is not None:
             return self._stdin
         if self.compression == "zip":
-            with zipfile.ZipFile(self._file) as archive:
-                return cast(BinaryIO, archive.open(self._member or self.members[0]))
+            with self._archive() as archive_file:
+                return cast(BinaryIO, archive_file.open(self._member or self.members[0]))
         return self._file.open("rb")
 
     def _decompress(self, raw: BinaryIO) -> BinaryIO:
