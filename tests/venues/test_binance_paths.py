@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tickdeck.core import Instrument, Records
+from tickdeck.soak.mutation import damaged_text
 from tickdeck.venues.binance import BinanceFuturesParser, BinanceParser
 from tickdeck.venues.parser import Frame
 
@@ -115,73 +116,6 @@ def test_plain_frames_take_the_compiled_path(futures: bool, kind: int) -> None:
     assert one.tolerant == before
 
 
-TOKENS = [
-    b'"',
-    b",",
-    b":",
-    b"[",
-    b"]",
-    b"{",
-    b"}",
-    b"0",
-    b"9",
-    b".",
-    b"-",
-    b"e",
-    b" ",
-    b"\\",
-    b"\n",
-    b"\x00",
-    b"\xff",
-    b"true",
-    b'"b"',
-]
-VALUES = [
-    b"0",
-    b"1",
-    b"9223372036854775806",
-    b"9223372036854775807",
-    b"92233720368547758070",
-    b"9223372036855",
-    b"1e3",
-    b"1.5",
-    b"-1",
-    b"007",
-    b"null",
-]
-
-
-def damage(payload: bytes, draw: random.Random) -> bytes:
-    """Change bytes, pieces or numbers of a frame."""
-    out = bytearray(payload)
-    for _ in range(draw.choice((1, 1, 1, 2, 4))):
-        at = draw.randrange(len(out) + 1)
-        match draw.randrange(7):
-            case 0:
-                out[at : at + 1] = bytes([draw.randrange(256)])
-            case 1:
-                out[at:at] = draw.choice(TOKENS)
-            case 2:
-                del out[at : at + draw.choice((1, 1, 3, 20))]
-            case 3:
-                del out[at:]
-            case 4:
-                end = at + draw.randrange(1, 30)
-                out[at:at] = out[at:end]
-            case _:
-                digits = [i for i in range(len(out)) if 48 <= out[i] <= 57]
-                if digits:
-                    first = last = draw.choice(digits)
-                    while first and 48 <= out[first - 1] <= 57:
-                        first -= 1
-                    while last < len(out) and 48 <= out[last] <= 57:
-                        last += 1
-                    out[first:last] = draw.choice(VALUES)
-        if not out:
-            break
-    return bytes(out)
-
-
 @pytest.mark.parametrize("futures", [False, True])
 @settings(max_examples=250, deadline=None)
 @given(seed=st.integers(0, 2**32))
@@ -191,7 +125,7 @@ def test_damaged_frames_give_the_same_either_way(futures: bool, seed: int) -> No
     frames = messages(futures)
     for _ in range(6):
         payload = draw.choice(frames)
-        check(one, other, ws(damage(payload, draw) if draw.random() < 0.8 else payload, draw.choice((RECV, 0, 1))))
+        check(one, other, ws(damaged_text(payload, draw) if draw.random() < 0.8 else payload, draw.choice((RECV, 0, 1))))
 
 
 ODD = [
