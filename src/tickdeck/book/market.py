@@ -65,9 +65,9 @@ class Market:
         self._single: Instrument | None = None
 
     @classmethod
-    def _of_one(cls, instrument: Instrument, orders: int) -> Market:
+    def _of_one(cls, instrument: Instrument, orders: int, prefault: bool) -> Market:
         """A market that keeps one instrument: the first that it meets, unless the instrument has ids."""
-        made = cls(orders=orders)
+        made = cls(orders=orders, prefault=prefault)
         made._single = instrument
         made._memory.add_book(None, instrument.tick_size)
         return made
@@ -194,6 +194,11 @@ class Market:
     def order_count(self) -> int:
         """Resting orders in all books."""
         return int(self._memory.header[0]["live"])
+
+    @property
+    def most_orders(self) -> int:
+        """Most orders that rested in all books at one time."""
+        return int(self._memory.header[0]["order_top"]) - 1
 
     @property
     def nbytes(self) -> int:

@@ -91,6 +91,8 @@ class OrderBook:
         counted and skipped.
     orders : int
         Resting orders to make room for at first; memory grows by itself.
+    prefault : bool
+        Touch that memory now, so that no event waits for the system to provide it.
 
     Examples
     --------
@@ -105,11 +107,11 @@ class OrderBook:
 
     instrument: Instrument
 
-    def __init__(self, instrument: Instrument | str, *, orders: int = 1024) -> None:
+    def __init__(self, instrument: Instrument | str, *, orders: int = 1024, prefault: bool = False) -> None:
         from tickdeck.book.market import Market
 
         self.instrument = Instrument(instrument) if isinstance(instrument, str) else instrument
-        self._bind(Market._of_one(self.instrument, orders), 1)
+        self._bind(Market._of_one(self.instrument, orders, prefault), 1)
 
     @classmethod
     def _within(cls, market: Market, instrument: Instrument, index: int) -> OrderBook:
@@ -306,6 +308,11 @@ class OrderBook:
     def order_count(self) -> int:
         """Resting orders; 0 in an L2 book."""
         return int(self._memory.arrays["books"][self._index]["order_count"])
+
+    @property
+    def most_orders(self) -> int:
+        """Most orders that rested at one time, in all books of the market that this one belongs to."""
+        return self._market.most_orders
 
     @property
     def level_counts(self) -> tuple[int, int]:
