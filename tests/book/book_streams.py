@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import random
+from typing import Any
 
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
-from oracle import LAST, MAYBE_BAD_BOOK, MBP, SNAPSHOT, TOB, UNDEF_PRICE, OracleBook
 
 from tickdeck.book import OrderBook
 from tickdeck.book.kernels.index import BOOK_SALT
 from tickdeck.book.kernels.layout import STATS
 from tickdeck.core import DBN_MBO, EVENT, Records, Side
+from tickdeck.soak.oracle import LAST, MAYBE_BAD_BOOK, MBP, SNAPSHOT, TOB, UNDEF_PRICE, OracleBook
 
 TICK = 10_000_000
 IDS = [0, 1, 2, 3, 4, 5, 6, 7, 2**63 + 1, 2**64 - 1]
@@ -21,6 +22,8 @@ PRICES = [k * TICK for k in (-4097, -65, -64, -1, 0, 1, 2, 63, 64, 65, 4096, 10*
 ODD_PRICES = [1, -1, TICK // 2, TICK + 1, UNDEF_PRICE, 2**62, -(2**63), UNDEF_PRICE - 1, TICK * 2**39, 3 * 10**14]
 SIZES = [1, 2, 3, 5, 10, 100, 2**31]
 ODD_SIZES = [0, -1, -(2**63)]
+ROOMY = 150_000
+"""Orders from which the loop fetches ahead as in a large market."""
 CODES = {"B": Side.BID, "A": Side.ASK}
 
 
@@ -38,6 +41,17 @@ def rows(*tuples: tuple[str, str, int, int, int, int]) -> Records:
         event["order_id"], event["price"], event["size"] = order_id, price, size
     events["instrument_id"] = 1
     events["sequence"] = np.arange(len(tuples))
+    return events
+
+
+def columns(action: Any, side: Any, order_id: Any, price: Any, size: Any = 1, flags: Any = LAST) -> Records:
+    """Events from columns, each an array or one value for all; actions and sides are text."""
+    fields = [np.array([ord(code) for code in np.atleast_1d(column)], np.uint8) for column in (action, side)]
+    made = np.broadcast_arrays(*fields, np.asarray(order_id, np.uint64), price, size, flags)
+    events = np.zeros(made[0].size, EVENT)
+    for name, column in zip(("action", "side", "order_id", "price", "size", "flags"), made):
+        events[name] = column
+    events["instrument_id"] = 1
     return events
 
 
