@@ -158,3 +158,11 @@ def test_unsubscribed_book_is_taken_over_by_another_channels_snapshot() -> None:
     assert parser.parse(ws(small)).size == 5
     assert not unsound(parser)
     assert not any(parser.parse(ws(small))["flags"] & Flag.MAYBE_BAD_BOOK)
+
+
+@pytest.mark.parametrize("orders", ["4294967296", "9223372036854775806"])
+def test_a_number_of_orders_beyond_32_bits_is_taken(orders: str) -> None:
+    parser = OkxParser()
+    bids = [["3366.1", "7", "0", orders]]
+    parser.parse(ws(book(bids, ASKS, "snapshot", prevSeqId=-1, seqId=100, checksum=checksum(bids, ASKS))))
+    assert not unsound(parser)

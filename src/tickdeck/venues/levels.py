@@ -54,12 +54,15 @@ class LevelSide:
         return [key * self._sign for key in removed]
 
     def best(self, count: int) -> Records:
-        """The best `count` levels as a ``LEVEL`` array, best first; without prices beyond 63 bits, which it cannot hold."""
+        """The best `count` levels as a ``LEVEL`` array, best first; without prices beyond 63 bits, which it cannot hold.
+
+        Of a number of orders it has the low 32 bits, as a book does.
+        """
         keys = [key for key in self._keys[:count] if abs(key) < UNDEF_PRICE]
         out = np.zeros(len(keys), LEVEL)
         for row, key in enumerate(keys):
             size, orders = self._levels[key]
-            out[row] = (key * self._sign, size, orders, 0)
+            out[row] = (key * self._sign, size, orders & 0xFFFFFFFF, 0)
         return out
 
 
