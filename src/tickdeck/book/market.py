@@ -56,12 +56,14 @@ class Market:
     5
     """
 
-    __slots__ = ("_books", "_declared", "_memory", "_single")
+    __slots__ = ("_books", "_by_id", "_declared", "_indexed", "_memory", "_single")
 
     def __init__(self, instruments: Iterable[Instrument] = (), *, orders: int = 1024, prefault: bool = False) -> None:
         self._memory = PoolMemory(orders, prefault=prefault)
         self._declared = instruments if isinstance(instruments, Collection) else list(instruments)
         self._books: dict[int, OrderBook] = {}
+        self._by_id: dict[int | None, list[Instrument]] = {}
+        self._indexed = 0
         self._single: Instrument | None = None
 
     @classmethod
@@ -145,11 +147,17 @@ class Market:
             mine = wanted.instrument_id in (None, number) and wanted.publisher_id in (None, publisher)
             self._memory.bind(key, _ONLY if mine and not taken else 0)
             return
-        found = next(
-            (item for item in self._declared if item.instrument_id == number and item.publisher_id in (None, publisher)),
-            Instrument(f"#{number}", instrument_id=number, publisher_id=publisher),
-        )
+        found = self._known(number, publisher) or Instrument(f"#{number}", instrument_id=number, publisher_id=publisher)
         self._books[key] = OrderBook._within(self, found, self._memory.add_book(key, found.tick_size))
+
+    def _known(self, number: int, publisher: int) -> Instrument | None:
+        """What was declared about an instrument; a reader's instruments grow while it reads."""
+        if self._indexed != len(self._declared):
+            self._indexed = len(self._declared)
+            self._by_id = {}
+            for item in self._declared:
+                self._by_id.setdefault(item.instrument_id, []).append(item)
+        return next((item for item in self._by_id.get(number, ()) if item.publisher_id in (None, publisher)), None)
 
     def book(self, instrument: int | str | Instrument, publisher_id: int | None = None) -> OrderBook:
         """The book of an instrument, by id, symbol or Instrument.

@@ -24,7 +24,7 @@ _ROOMY_SLOTS = 1 << 17
 
 def _index_limit(slots: int) -> int:
     """Live orders at which an id index of `slots` grows."""
-    return slots // (8 if slots <= _ROOMY_SLOTS else 2)
+    return slots // 8 if slots <= _ROOMY_SLOTS else slots * 2 // 5
 
 
 def _index_slots(orders: int) -> int:
@@ -35,13 +35,8 @@ def _index_slots(orders: int) -> int:
     return slots
 
 
-def _zeros(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Zeroed memory that the system backs when it is touched; on huge pages where it is large, which halves the time of a random access."""
-    nbytes = count * dtype.itemsize
-    if nbytes < _HUGE_FROM or not hasattr(mmap, "MADV_HUGEPAGE"):
-        return np.zeros(count, dtype)
-    memory = mmap.mmap(-1, nbytes)
-    # A kernel without huge pages refuses: the memory is as good, only slower.
+def _on_huge_pages(memory: mmap.mmap, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An array over mapped memory, on huge pages where the system has them; without, it is as good, only slower."""
     with contextlib.suppress(OSError):
         memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, dtype)
@@ -68,7 +63,7 @@ class PoolMemory:
         Touch the memory now instead of page by page when it is first used.
     """
 
-    __slots__ = ("_attempt", "_words", "arrays", "handle", "header")
+    __slots__ = ("_attempt", "_bound", "_maps", "_words", "arrays", "handle", "header")
 
     def __init__(self, orders: int = 1024, *, prefault: bool = False) -> None:
         capacity = max(16, 1 << (orders - 1).bit_length())
@@ -88,10 +83,12 @@ class PoolMemory:
             "stats": 4 * len(layout.STATS),
             "scratch": layout.AHEAD,
         }
-        self.arrays: dict[str, NDArray[Any]] = {
-            name: _zeros(sizes[name], dtype) for name, dtype in zip(layout.Pools._fields[1:], layout.POOL_DTYPES)
-        }
+        self.arrays: dict[str, NDArray[Any]] = {}
+        self._maps: dict[str, mmap.mmap] = {}
         self._attempt = 0
+        self._bound = 0
+        for name, dtype in zip(layout.Pools._fields[1:], layout.POOL_DTYPES):
+            self._allocate(name, sizes[name], dtype)
         self._words = np.zeros(2 * len(self.arrays), np.uint64)
         self.handle = address_of(self._words)
         self.header = self.arrays["header"]
@@ -125,13 +122,36 @@ class PoolMemory:
         """Bytes reserved; the system backs only what was touched."""
         return sum(array.nbytes for array in self.arrays.values())
 
+    def _allocate(self, name: str, count: int, dtype: np.dtype[Any]) -> None:
+        """Zeroed memory for a pool, which the system backs when it is touched; large pools on huge pages."""
+        nbytes = count * dtype.itemsize
+        if nbytes < _HUGE_FROM or not hasattr(mmap, "MADV_HUGEPAGE"):
+            self._maps.pop(name, None)
+            self.arrays[name] = np.zeros(count, dtype)
+            return
+        self._maps[name] = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.arrays[name] = _on_huge_pages(self._maps[name], dtype)
+
     def _double(self, name: str) -> None:
         old = self.arrays[name]
-        if 2 * len(old) >= 2**32:
+        count, dtype = 2 * len(old), old.dtype
+        if count >= 2**32:
             raise TickdeckError(f"the pool of {name} would pass 2^32 entries; split the instruments over several markets")
-        new = _zeros(2 * len(old), old.dtype)
-        new[: len(old)] = old
-        self.arrays[name] = new
+        memory = self._maps.get(name)
+        if memory is not None:
+            # Mapped memory moves to its new size without a copy, unless somebody else still looks at it.
+            del old
+            self.arrays[name] = np.zeros(0, dtype)
+            try:
+                memory.resize(count * dtype.itemsize)
+            except (BufferError, OSError, ValueError):
+                self.arrays[name] = np.frombuffer(memory, dtype)
+            else:
+                self.arrays[name] = _on_huge_pages(memory, dtype)
+                return
+        kept = self.arrays[name]
+        self._allocate(name, count, dtype)
+        self.arrays[name][: len(kept)] = kept
 
     def grow(self) -> None:
         """Double whatever is full."""
@@ -158,7 +178,7 @@ class PoolMemory:
     def _rebuild_index(self, slots: int) -> None:
         old = self.arrays["slots"]
         for attempt in range(_MULTIPLIERS):
-            self.arrays["slots"] = _zeros(slots << (attempt // 4), layout.SLOT)
+            self._allocate("slots", slots << (attempt // 4), layout.SLOT)
             self._refresh()
             if queries.reindex(self.handle, address_of(old), len(old)) <= layout.PROBE_LIMIT:
                 return
@@ -172,9 +192,9 @@ class PoolMemory:
         if book >= len(self.arrays["books"]):
             for name in ("books", "sides", "stats"):
                 self._double(name)
+            self._refresh()
         header["book_count"] = book + 1
         self.set_tick(book, tick_size or 0, inferred=tick_size is None)
-        self._refresh()
         if key is not None:
             self.bind(key, book)
         return book
@@ -185,16 +205,14 @@ class PoolMemory:
             self.arrays["books"][book]["key"] = key
             self.arrays["books"][book]["bound"] = 1
         self.header[0]["last_key"] = 2**64 - 1
-        keys = self.arrays["keys"]
-        used = int(np.count_nonzero(keys["used"]))
-        if 2 * (used + 1) > len(keys):
-            entries = [(int(k["key"]), int(k["book"])) for k in keys if k["used"]]
-            self.arrays["keys"] = np.zeros(2 * len(keys), layout.KEY_SLOT)
+        self._bound += 1
+        old = self.arrays["keys"]
+        if 2 * self._bound > len(old):
+            self.arrays["keys"] = np.zeros(2 * len(old), layout.KEY_SLOT)
             self._refresh()
-            for each, owner in entries:
-                self._put_key(each, owner)
+            for entry in old[old["used"] != 0]:
+                self._put_key(int(entry["key"]), int(entry["book"]))
         self._put_key(key, book)
-        self._refresh()
 
     def _put_key(self, key: int, book: int) -> None:
         keys = self.arrays["keys"]
