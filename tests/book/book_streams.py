@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tickdeck.book import OrderBook
 from tickdeck.book.kernels.index import BOOK_SALT
 from tickdeck.book.kernels.layout import STATS
+from tickdeck.book.pools import _multiplier
 from tickdeck.core import DBN_MBO, EVENT, Records, Side
 from tickdeck.soak.oracle import LAST, MAYBE_BAD_BOOK, MBP, SNAPSHOT, TOB, UNDEF_PRICE, OracleBook
 
@@ -98,11 +99,11 @@ def churn(count: int, seed: int, instruments: int = 3) -> Records:
     return events
 
 
-def colliding_ids(book: OrderBook, count: int) -> list[int]:
-    """Ids that all have the same home slot in the id index while its first multiplier holds."""
-    inverse = pow(0x9E3779B97F4A7C15, -1, 2**64)
+def colliding_ids(book: OrderBook, count: int, attempt: int = 0) -> list[int]:
+    """Ids that all have the same home slot in the id index while its multiplier is the `attempt`-th."""
+    inverse = pow(_multiplier(attempt), -1, 2**64)
     salt = book.handle[1] * int(BOOK_SALT) % 2**64
-    return [(i * inverse % 2**64) ^ salt for i in range(count)]
+    return [(i * inverse % 2**64) ^ salt for i in range(1, count + 1)]
 
 
 def as_dbn(events: Records) -> Records:
