@@ -1,0 +1,64 @@
+"""Compiled code follows its sources, and importing Tickdeck stays cheap."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import tickdeck
+from tickdeck.core.intrinsics import address_of
+
+PACKAGE = Path(tickdeck.__file__).parent
+
+
+def run(code: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment}, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_an_edit_to_any_kernel_source_names_another_cache_folder(tmp_path: Path) -> None:
+    copy = tmp_path / "tickdeck"
+    for folder in ("core", "book"):
+        shutil.copytree(PACKAGE / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "__init__.py").write_text("")
+    environment = {"PYTHONPATH": str(tmp_path), "TICKDECK_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_DISABLE_JIT": "0"}
+    code = "from tickdeck.core import kernel; print(kernel.CACHE_FOLDER)"
+    before = run(code, **environment)
+    assert run(code, **environment) == before
+    source = copy / "book" / "kernels" / "ladder.py"
+    source.write_text(source.read_text() + "\n# changed\n")
+    assert run(code, **environment) != before
+
+
+def test_importing_tickdeck_imports_nothing_heavy() -> None:
+    heavy = "('numpy', 'numba', 'polars', 'pyarrow', 'matplotlib', 'plotly', 'pandas')"
+    assert run(f"import sys, tickdeck; print([name for name in {heavy} if name in sys.modules])") == "[]"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "('numpy', 'numba', 'polars', 'pyarrow')"
+    code = (
+        "import sys, contextlib, io\n"
+        "from tickdeck.cli import main\n"
+        "sys.argv = ['tickdeck', '--help']\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n    main()\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    assert run(code) == "[]"
+
+
+def test_address_is_that_of_the_first_byte() -> None:
+    array = np.zeros(100, "u1")
+    read_only = array[3:]
+    read_only.flags.writeable = False
+    assert address_of(array) == array.ctypes.data
+    assert address_of(read_only) == array.ctypes.data + 3
+    assert address_of(array.view("V4")) == array.ctypes.data
