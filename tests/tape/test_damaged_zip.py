@@ -73,3 +73,13 @@ def test_no_directory_is_a_torn_file(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(zipped()[:200])
     with pytest.raises(TruncatedError, match="no directory at its end"):
         Source(tmp_path / "a.zip")
+
+
+def test_a_member_without_a_name_is_no_file(tmp_path: Path) -> None:
+    content = zipped()
+    place = directory(content)
+    # The five letters of the name become a comment.
+    content[place + 28 : place + 34] = struct.pack("<HHH", 0, 0, 5)
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(FormatError, match="the zip holds no files"):
+        Source(tmp_path / "a.zip")

@@ -151,7 +151,8 @@ class Source:
         self.members: tuple[str, ...] = ()
         if self.compression == "zip" and self._stdin is None:
             with self._archive() as archive_file:
-                self.members = tuple(info.filename for info in archive_file.infolist() if not info.is_dir())
+                names = (info.filename for info in archive_file.infolist())
+                self.members = tuple(name for name in names if name and not name.endswith("/"))
             if not self.members:
                 raise FormatError("the zip holds no files", path=self.path)
             if self._member and self._member not in self.members:
