@@ -130,6 +130,11 @@ def state(book: OrderBook) -> dict[str, object]:
     }
 
 
+def counted(book: OrderBook) -> dict[str, int]:
+    """Anomalies that were counted, by kind."""
+    return {kind: count for kind, count in book.stats.items() if count}
+
+
 def assert_same(book: OrderBook, oracle: OracleBook) -> None:
     """Every level, queue, count and position of `book` is the oracle's."""
     for side, code in CODES.items():
