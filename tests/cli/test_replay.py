@@ -328,3 +328,9 @@ def test_a_played_market_counts_by_publisher_and_instrument() -> None:
     assert market.counts == {(1, 7): 3, (2, 7): 1, (2, 9): 2, (1, 2**31): 2, (1, 9): 1}
     assert sorted(map(market.name, market.books()))[:3] == ["#2147483648", "#7 GLBX.MDP3", "#7 XNAS.ITCH"]
     assert market.main() is None and OrderBook("x").ids is None
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(session: tuple[Path, Records]) -> None:
+    command = f"set -o pipefail; {sys.executable} -m tickdeck replay {session[0]} --depth 300 | head -1"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "") and "events/s" in result.stdout

@@ -121,9 +121,7 @@ def _picture(tape: Path, output: Path) -> None:
 
 
 def _print_ladder(book: OrderBook) -> None:
-    from rich.console import Console
-
-    from tickdeck.cli.ladder_view import book_table
+    from tickdeck.cli.ladder_view import book_table, print_table
 
     print(f"{book.instrument.symbol} at the close:")
-    Console(highlight=False).print(book_table(book, LEVELS))
+    print_table(book_table(book, LEVELS))

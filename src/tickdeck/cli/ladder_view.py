@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 BID_STYLE, ASK_STYLE = "green", "red"
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _BAR = 18
+_WIDEST = 200
 
 
 class Trade(NamedTuple):
@@ -173,3 +175,14 @@ def market_table(rows: Iterable[MarketRow]) -> Table:
             f"{events:,}",
         )
     return table
+
+
+def print_table(table: Table) -> None:
+    """Print as wide as the terminal is; where standard output is none, as wide as it needs to be."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDEST
+    # By way of print: rich would end the process with an error when a reader such as head has seen enough.
+    with console.capture() as captured:
+        console.print(table)
+    print(captured.get(), end="")

@@ -28,15 +28,12 @@ from tickdeck.cli.common import (
 from tickdeck.core.errors import TickdeckError, UsageError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from tickdeck.book import OrderBook
     from tickdeck.cli.played_market import PlayedMarket
     from tickdeck.core import Records
     from tickdeck.tape import Reader
 
 _LINES = 20
-_WIDEST = 200
 _STAGES = "whole pipeline: read, decompress, decode, apply to the books"
 
 
@@ -231,37 +228,27 @@ def _print(reader: Reader, market: PlayedMarket, outcome: Outcome, depth: int, a
 
 
 def _print_book(market: PlayedMarket, book: OrderBook, depth: int, moment: str) -> None:
-    from tickdeck.cli.ladder_view import book_table, trades_table
+    from tickdeck.cli.ladder_view import book_table, print_table, trades_table
 
     instrument = market.instrument(book)
     size = f"{book.order_count:,} orders on " if book.depth_kind == "L3" else ""
     stale = ", stale since a gap" if book.is_stale else ""
     crossed = ", crossed" if book.is_crossed else ""
     print(f"{market.name(book)} {moment}: {size}{sum(book.level_counts):,} levels{stale}{crossed}")
-    _print_table(book_table(book, depth, instrument=instrument))
+    print_table(book_table(book, depth, instrument=instrument))
     trades = market.trades_of(book)[:depth]
     if trades:
-        _print_table(trades_table(trades, instrument, book.tick_size))
+        print_table(trades_table(trades, instrument, book.tick_size))
 
 
 def _print_market(market: PlayedMarket, moment: str) -> None:
-    from tickdeck.cli.ladder_view import market_table
+    from tickdeck.cli.ladder_view import market_table, print_table
 
     count = len(market.books())
     print(f"{count:,} books {moment}, {market.market.order_count:,} orders" + (", the busiest:" if count > _LINES else ":"))
-    _print_table(market_table(market.rows(_LINES)))
+    print_table(market_table(market.rows(_LINES)))
     if count > _LINES:
         print(f"and {count - _LINES:,} more; --json lists all, --symbol shows one")
-
-
-def _print_table(table: Table) -> None:
-    """On a terminal as wide as that is, else as wide as it needs to be."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDEST
-    console.print(table)
 
 
 def _rate(rate: float) -> str:
