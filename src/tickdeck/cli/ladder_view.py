@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
@@ -180,9 +181,10 @@ def market_table(rows: Iterable[MarketRow]) -> Table:
 def print_table(table: Table) -> None:
     """Print as wide as the terminal is; where standard output is none, as wide as it needs to be."""
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDEST
-    # By way of print: rich would end the process with an error when a reader such as head has seen enough.
-    with console.capture() as captured:
+    if console.is_terminal:
         console.print(table)
-    print(captured.get(), end="")
+        return
+    # By way of print: rich would end the process with an error when a reader such as head has seen enough.
+    text = StringIO()
+    Console(file=text, width=_WIDEST, highlight=False).print(table)
+    print(text.getvalue(), end="")
