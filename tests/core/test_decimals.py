@@ -46,6 +46,29 @@ def test_text_that_is_no_price_is_refused_in_one_line(amount: str) -> None:
     assert repr(amount) in str(caught.value)
 
 
+LONG = {
+    "whole": "7" * 5_000,
+    "fraction": "0." + "3" * 5_000,
+    "integer": 10**5_000,
+    "decimal": Decimal("1e-99999"),
+    "text": "9" * 5_000 + "x",
+}
+
+
+@pytest.mark.parametrize("amount", LONG.values(), ids=LONG)
+def test_very_long_amounts_are_refused_in_a_short_line(amount: str | int | Decimal) -> None:
+    with pytest.raises(PrecisionError) as caught:
+        price(amount)
+    assert len(str(caught.value)) < 200
+
+
+def test_zeros_do_not_count_as_decimals() -> None:
+    assert price("1." + "0" * 5_000) == 10**9
+    assert price("0" * 5_000 + "1.50") == 1_500_000_000
+    assert price("0e99999") == price("-0") == 0
+    assert price(Decimal("9e9")) == 9 * 10**18
+
+
 @pytest.mark.parametrize("amount", [0.1, True, None, b"1"])
 def test_floats_and_other_types_are_refused(amount: object) -> None:
     with pytest.raises(TypeError, match="string, a Decimal or an integer"):
@@ -62,3 +85,15 @@ def test_price_text_is_plain() -> None:
         "4780.25",
     ]
     assert price_text(10**9, 2) == "1.00"
+    assert decimal_text(5, 0, 2) == "5.00"
+
+
+@given(WITHIN, st.integers(0, 18), st.integers(0, 20))
+def test_text_has_at_least_the_places_asked_for_and_no_exponent(units: int, decimals: int, places: int) -> None:
+    text = decimal_text(units, decimals, places)
+    assert Decimal(text) == Decimal(units).scaleb(-decimals)
+    assert "E" not in text
+    whole, _, part = text.partition(".")
+    assert len(part) >= places
+    assert len(part) == places or not part.endswith("0")
+    assert whole.lstrip("-") == "0" or not whole.lstrip("-").startswith("0")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from decimal import Decimal
 
 import pytest
@@ -19,6 +21,7 @@ def test_amounts_become_fixed_point() -> None:
     "made",
     [
         Instrument("A"),
+        Instrument("A", currency="", venue="", instrument_id=0, publisher_id=0, price_decimals=0),
         Instrument("BTC/USDT", tick_size="0.01", size_decimals=8, venue="BINANCE", currency="USDT", price_decimals=2),
         Instrument("ESH4", "0.25", 0, multiplier="50", instrument_id=17, publisher_id=1, lot_size=2, extra={"round_lot": 100}),
     ],
@@ -28,6 +31,8 @@ def test_it_survives_a_dictionary(made: Instrument) -> None:
     assert again == made
     assert again.extra == made.extra
     assert hash(again) == hash(made)
+    assert pickle.loads(pickle.dumps(made)) == made
+    assert Instrument.from_dict(json.loads(json.dumps(made.to_dict()))) == made
 
 
 @pytest.mark.parametrize(
@@ -36,6 +41,9 @@ def test_it_survives_a_dictionary(made: Instrument) -> None:
         ({"symbol": ""}, "needs a symbol"),
         ({"symbol": "A", "tick_size": "0"}, "above 0"),
         ({"symbol": "A", "tick_size": "-0.01"}, "above 0"),
+        ({"symbol": "A", "lot_size": 0}, "lot_size must be above 0"),
+        ({"symbol": "A", "lot_size": "-0.01", "size_decimals": 2}, "lot_size must be above 0"),
+        ({"symbol": "A", "size_decimals": -1}, "between 0 and 18"),
         ({"symbol": "A", "size_decimals": 19}, "between 0 and 18"),
         ({"symbol": "A", "instrument_id": 2**32}, "32 bits"),
         ({"symbol": "A", "publisher_id": -1}, "16 bits"),

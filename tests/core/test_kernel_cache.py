@@ -62,3 +62,31 @@ def test_address_is_that_of_the_first_byte() -> None:
     assert address_of(array) == array.ctypes.data
     assert address_of(read_only) == array.ctypes.data + 3
     assert address_of(array.view("V4")) == array.ctypes.data
+
+
+FOLDER = "from tickdeck.core import kernel; print(kernel.CACHE_FOLDER)"
+
+
+def test_only_the_last_few_cache_folders_are_kept(tmp_path: Path) -> None:
+    for age in range(10):
+        old = tmp_path / "kernels" / f"old{age}"
+        old.mkdir(parents=True)
+        os.utime(old, (10**9 - age, 10**9 - age))
+    folder = Path(run(FOLDER, TICKDECK_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0"))
+    left = sorted(path.name for path in (tmp_path / "kernels").iterdir())
+    assert left == sorted([folder.name, "old0", "old1", "old2"])
+
+
+def test_without_a_usable_cache_folder_a_temporary_one_is_used(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    folder = run(FOLDER, TICKDECK_CACHE_DIR=str(blocked), TMPDIR=str(temporary), NUMBA_DISABLE_JIT="0")
+    assert Path(folder).is_relative_to(temporary)
+    assert Path(folder).is_dir()
+
+
+def test_plain_python_needs_no_cache_folder(tmp_path: Path) -> None:
+    assert run(FOLDER, TICKDECK_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="1") == "None"
+    assert not list(tmp_path.iterdir())

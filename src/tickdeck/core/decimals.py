@@ -12,6 +12,13 @@ Amount = str | int | Decimal
 """A decimal amount as a string, a Decimal or an exact integer. Floats are refused: 0.1 is not a tenth."""
 
 
+def _shown(amount: Amount) -> str:
+    """`amount` for a message, which is one line of a width to read."""
+    # Python refuses to write very long integers, decimals it does not.
+    text = str(Decimal(amount)) if isinstance(amount, int) else repr(amount)
+    return text if len(text) <= 60 else f"{text[:40]}... ({len(text)} characters)"
+
+
 def fixed(amount: Amount, decimals: int, what: str = "amount") -> int:
     """`amount` as an integer of units of 10^-`decimals`.
 
@@ -34,26 +41,21 @@ def fixed(amount: Amount, decimals: int, what: str = "amount") -> int:
     try:
         value = Decimal(amount)
     except InvalidOperation:
-        raise PrecisionError(f"{what} {amount!r} is not a decimal number") from None
+        raise PrecisionError(f"{what} {_shown(amount)} is not a decimal number") from None
     if not value.is_finite():
-        raise PrecisionError(f"{what} {amount!r} is not a finite number")
-    sign, digits, exponent = value.as_tuple()
+        raise PrecisionError(f"{what} {_shown(amount)} is not a finite number")
+    sign, figures, exponent = value.as_tuple()
     assert isinstance(exponent, int)
-    shift = exponent + decimals
-    mantissa = int("".join(map(str, digits)) or "0")
-    if mantissa == 0:
+    digits = "".join(map(str, figures))
+    significant = digits.rstrip("0")
+    if not significant:
         return 0
-    if shift > 19:
-        raise PrecisionError(f"{what} {amount!r} does not fit in 63 bits at {decimals} decimals")
+    shift = exponent + len(digits) - len(significant) + decimals
     if shift < 0:
-        unit: int = 10 ** min(-shift, len(digits) + 1)
-        mantissa, rest = divmod(mantissa, unit)
-        if rest:
-            raise PrecisionError(f"{what} {amount!r} has more than {decimals} decimals")
-    else:
-        mantissa *= int(10**shift)
-    if mantissa >= 2**63 - 1:
-        raise PrecisionError(f"{what} {amount!r} does not fit in 63 bits at {decimals} decimals")
+        raise PrecisionError(f"{what} {_shown(amount)} has more than {decimals} decimals")
+    # 2^63 has 19 digits: what is longer does not fit, and is not worth the conversion.
+    if len(significant) + shift > 19 or (mantissa := int(significant) * int(10**shift)) >= 2**63 - 1:
+        raise PrecisionError(f"{what} {_shown(amount)} does not fit in 63 bits at {decimals} decimals")
     return -mantissa if sign else mantissa
 
 

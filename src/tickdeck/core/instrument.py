@@ -81,6 +81,9 @@ class Instrument:
         tick = None if tick_size is None else fixed(tick_size, 9, "tick_size")
         if tick is not None and tick <= 0:
             raise UsageError(f"{symbol}: tick_size must be above 0, not {tick_size}")
+        lot = 1 if lot_size is None else fixed(lot_size, size_decimals, "lot_size")
+        if lot <= 0:
+            raise UsageError(f"{symbol}: lot_size must be above 0, not {lot_size}")
         put("symbol", symbol)
         put("tick_size", tick)
         put("size_decimals", size_decimals)
@@ -90,7 +93,7 @@ class Instrument:
         put("instrument_id", instrument_id)
         put("publisher_id", publisher_id)
         put("price_decimals", price_decimals)
-        put("lot_size", 1 if lot_size is None else fixed(lot_size, size_decimals, "lot_size"))
+        put("lot_size", lot)
         put("extra", extra or {})
 
     def price(self, amount: Amount) -> int:
@@ -116,7 +119,7 @@ class Instrument:
             out["lot_units"] = self.lot_size
         for name in ("venue", "currency", "instrument_id", "publisher_id", "price_decimals"):
             value = getattr(self, name)
-            if value not in (None, ""):
+            if value is not None and (value or name != "venue"):
                 out[name] = value
         if self.extra:
             out["extra"] = self.extra

@@ -107,7 +107,7 @@ def _interpreted(function):
             with_attributes(arg) if isinstance(arg, np.ndarray) and arg.dtype.names and type(arg) is np.ndarray else arg
             for arg in args
         ]
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return function(*views)
 
     return call

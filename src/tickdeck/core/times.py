@@ -14,7 +14,8 @@ from tickdeck.core.errors import UsageError
 Time = int | str | datetime | date | np.datetime64
 """A point in time; text and datetimes without a zone are UTC."""
 
-_FRACTION = re.compile(r"(?<=:\d\d)[.,](\d{1,9})")
+_FRACTION = re.compile(r"(?:(?<=\d\d:\d\d:\d\d)|(?<=[Tt ]\d{6}))[.,](\d{1,9})(?!\d)")
+"""The fraction of the second, which may be finer than a datetime holds."""
 
 
 def to_ns(value: Time) -> int:
@@ -32,6 +33,8 @@ def to_ns(value: Time) -> int:
     """
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return int(value)
+    if value != value:
+        raise UsageError(f"{value!r} is not a time")
     if isinstance(value, np.datetime64):
         return int(value.astype("datetime64[ns]").astype(np.int64))
     if isinstance(value, str):
@@ -44,6 +47,9 @@ def to_ns(value: Time) -> int:
             nanoseconds = int(fraction[1].ljust(9, "0"))
             text = text[: fraction.start()] + text[fraction.end() :]
         try:
+            # A fraction of anything else, or one beyond nanoseconds, would be read wrongly or cut.
+            if "." in text or "," in text:
+                raise ValueError
             moment = datetime.fromisoformat(text)
         except ValueError:
             raise UsageError(
@@ -54,7 +60,9 @@ def to_ns(value: Time) -> int:
         if value.tzinfo is None:
             value = value.replace(tzinfo=UTC)
         delta = value - datetime(1970, 1, 1, tzinfo=UTC)
-        return (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1_000
+        # A pandas Timestamp is a datetime with nanoseconds besides.
+        finer = getattr(value, "nanosecond", 0)
+        return int((delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1_000 + finer)
     if isinstance(value, date):
         return (value - date(1970, 1, 1)).days * 86_400 * 1_000_000_000
     raise UsageError(f"{value!r} is not a time")
