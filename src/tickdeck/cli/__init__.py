@@ -45,6 +45,10 @@ class InterruptError(Exception):
     """Ctrl-C, told apart from typer's own exits."""
 
 
+class ClosedPipeError(Exception):
+    """Nobody reads what is printed any more; typer would exit with 1."""
+
+
 def load(name: str) -> Any:
     """The typer command of the subcommand `name`."""
     function = importlib.import_module(f"tickdeck.cli.{name}").command
@@ -72,6 +76,10 @@ class LazyGroup(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise InterruptError from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise ClosedPipeError from None
+            raise
 
 
 app = typer.Typer(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -134,13 +142,9 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, InterruptError):
         print("tickdeck: interrupted", file=sys.stderr)
         return 130
-    except OSError as error:
-        if error.errno == errno.EPIPE:
-            _silence(sys.stdout)
-            return 0
-        if debug:
-            raise
-        return _report(error)
+    except (ClosedPipeError, BrokenPipeError):
+        _silence(sys.stdout)
+        return 0
     except Exception as error:
         if debug and not hasattr(error, "format_message"):
             raise
