@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import mmap
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +87,7 @@ class PoolMemory:
         self._maps: dict[str, mmap.mmap] = {}
         self._attempt = 0
         self._bound = 0
-        for name, dtype in zip(layout.Pools._fields[1:], layout.POOL_DTYPES):
+        for name, dtype in zip(layout.Pools._fields[1:], cast(tuple[np.dtype[Any], ...], layout.POOL_DTYPES)):
             self._allocate(name, sizes[name], dtype)
         self._words = np.zeros(2 * len(self.arrays), np.uint64)
         self.handle = address_of(self._words)
