@@ -21,7 +21,7 @@ TICK = 10_000_000
 IDS = [0, 1, 2, 3, 4, 5, 6, 7, 2**63 + 1, 2**64 - 1]
 PRICES = [k * TICK for k in (-4097, -65, -64, -1, 0, 1, 2, 63, 64, 65, 4096, 10**6)]
 ODD_PRICES = [1, -1, TICK // 2, TICK + 1, UNDEF_PRICE, 2**62, -(2**63), UNDEF_PRICE - 1, TICK * 2**39, 3 * 10**14]
-SIZES = [1, 2, 3, 5, 10, 100, 2**31]
+SIZES = [1, 1, 2, 2, 3, 5, 2**31]
 ODD_SIZES = [0, -1, -(2**63)]
 ROOMY = 150_000
 """Orders from which the loop fetches ahead as in a large market."""
@@ -60,19 +60,22 @@ def columns(action: Any, side: Any, order_id: Any, price: Any, size: Any = 1, fl
 def streams(draw: st.DrawFn, instruments: tuple[int, ...] = (1,), most: int = 60, dbn: bool = False) -> Records:
     """``EVENT`` arrays of all actions and flags over few ids and prices; with `dbn` such as a DBN record can hold."""
     by_level = draw(st.sampled_from([False, False, True]))
-    actions = "AAAAAAAAAACCCCCCCCMMMMMMMMMMMTFN" * 2 + "RX"
+    ids = draw(st.lists(st.sampled_from(IDS[:8] if by_level else IDS), min_size=1, max_size=6, unique=True))
+    prices = draw(st.lists(st.sampled_from(PRICES), min_size=1, max_size=6))
+    odd_prices = draw(st.lists(st.sampled_from(ODD_PRICES), max_size=2))
     flags = [LAST] * 12 + [0, 0, SNAPSHOT, SNAPSHOT | LAST, MAYBE_BAD_BOOK | LAST, MAYBE_BAD_BOOK, 8 | 2 | LAST]
     flags = [f | MBP for f in flags] + [TOB | LAST, TOB, LAST] if by_level else flags * 3 + [MBP | LAST, TOB | LAST]
-    odd_sizes = [0] if dbn else ODD_SIZES
     one = st.tuples(
-        st.sampled_from(actions),
+        st.sampled_from("AAAAAAAAACCCCCMMMMMMMMMMMTFN" * 2 + "RRX"),
         st.sampled_from("BBBBAAAAN"),
-        st.sampled_from(IDS if not by_level else IDS[:8]),
-        st.sampled_from(PRICES * 5 + ODD_PRICES),
-        st.sampled_from(SIZES * 5 + odd_sizes),
+        st.sampled_from(ids),
+        st.sampled_from(prices * 6 + odd_prices),
+        st.sampled_from(SIZES * 5 + ([0] if dbn else ODD_SIZES)),
         st.sampled_from(flags),
     )
-    events = rows(*draw(st.lists(one, min_size=1, max_size=most)))
+    # Lists without a length are short: five events on average.
+    count = draw(st.integers(1, most))
+    events = rows(*draw(st.lists(one, min_size=count, max_size=count)))
     events["instrument_id"] = draw(st.lists(st.sampled_from(instruments), min_size=len(events), max_size=len(events)))
     return events
 
@@ -87,8 +90,8 @@ def churn(count: int, seed: int, instruments: int = 3) -> Records:
             (
                 rng.choice("AAAACCCMMMTFN" if not odd else "AACCMMXX" * 4 + "R"),
                 rng.choice("BA" if not odd else "BAN"),
-                rng.randrange(400),
-                TICK * rng.choice([rng.randrange(-80, 80), rng.randrange(-80, 80), rng.randrange(-(10**5), 10**5)])
+                rng.randrange(250),
+                TICK * rng.choice([rng.randrange(-3, 4), rng.randrange(-80, 80), rng.randrange(-(10**5), 10**5)])
                 + (rng.choice([0, 1, TICK // 2]) if odd else 0),
                 rng.choice(SIZES if not odd else ODD_SIZES),
                 rng.choice([LAST, LAST, 0] if not odd else [MBP, TOB | LAST, SNAPSHOT, MAYBE_BAD_BOOK | LAST]),
