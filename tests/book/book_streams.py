@@ -75,9 +75,26 @@ def streams(draw: st.DrawFn, instruments: tuple[int, ...] = (1,), most: int = 60
     )
     # Lists without a length are short: five events on average.
     count = draw(st.integers(1, most))
-    events = rows(*draw(st.lists(one, min_size=count, max_size=count)))
-    events["instrument_id"] = draw(st.lists(st.sampled_from(instruments), min_size=len(events), max_size=len(events)))
+
+    def each(what: st.SearchStrategy[Any]) -> list[Any]:
+        return draw(st.lists(what, min_size=count, max_size=count))
+
+    events = rows(*each(one))
+    events["instrument_id"] = each(st.sampled_from(instruments))
+    if not by_level:
+        _aim(events, each(st.booleans()))
     return events
+
+
+def _aim(events: Records, chosen: list[bool]) -> None:
+    """Give the chosen modifies the side and price at which their order was last put: most then change a queue."""
+    last: dict[tuple[int, int], np.void] = {}
+    for event, aimed in zip(events, chosen):
+        key = int(event["instrument_id"]), int(event["order_id"])
+        if event["action"] == ord("M") and aimed and key in last:
+            event["side"], event["price"] = last[key]["side"], last[key]["price"]
+        if event["action"] in b"AM":
+            last[key] = event
 
 
 def churn(count: int, seed: int, instruments: int = 3) -> Records:

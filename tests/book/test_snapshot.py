@@ -76,3 +76,47 @@ def test_a_snapshot_that_the_book_cannot_hold_is_refused_not_cut() -> None:
     with pytest.raises(UsageError, match="multiples of the book's tick"):
         coarse.restore(fine.snapshot())
     assert len(coarse) == 0
+
+
+def test_the_checksum_sees_every_part_of_a_book() -> None:
+    def checksum(*orders: tuple[int, str, int, int]) -> int:
+        made = OrderBook("D")
+        for order_id, side, units, size in orders:
+            made.add(order_id, side, units, size)
+        return made.checksum()
+
+    def level_checksum(side: str, units: int, size: int, count: int) -> int:
+        made = OrderBook("D")
+        made.set_level(side, units, size, count)
+        return made.checksum()
+
+    seen = [
+        checksum(),
+        checksum((1, "bid", TICK, 5)),
+        checksum((1, "ask", TICK, 5)),
+        checksum((2, "bid", TICK, 5)),
+        checksum((1, "bid", -TICK, 5)),
+        checksum((1, "bid", TICK, 6)),
+        checksum((1, "bid", TICK, 5), (2, "bid", TICK, 5)),
+        checksum((2, "bid", TICK, 5), (1, "bid", TICK, 5)),
+        checksum((1, "bid", TICK, 5), (2, "ask", TICK, 5)),
+        checksum((1, "bid", TICK, 5), (2, "bid", 2 * TICK, 5)),
+        level_checksum("bid", TICK, 5, 1),
+        level_checksum("bid", TICK, 5, 2),
+        level_checksum("bid", TICK, 6, 1),
+        level_checksum("bid", 2 * TICK, 5, 1),
+        level_checksum("ask", TICK, 5, 1),
+    ]
+    assert len(set(seen)) == len(seen)
+
+
+def test_the_checksum_does_not_see_how_a_book_came_about() -> None:
+    book, other = OrderBook("D"), OrderBook(Instrument("E", tick_size="0.005", instrument_id=9), orders=10_000)
+    for order_id in (1, 2, 3):
+        book.add(order_id, "bid", TICK, 5)
+    for order_id in (9, 1, 3, 2, 3):
+        other.add(order_id, "bid", TICK, 7)
+        other.modify(order_id, TICK, 5)
+    other.cancel(9)
+    assert book.checksum() == other.checksum()
+    assert book.tick_size != other.tick_size
