@@ -31,7 +31,7 @@ def test_a_leak_shows_as_growth_with_its_place() -> None:
     assert len(report.resident) == DAYS
     assert 3.5e6 < report.growth < 5e6
     assert report.hot_bytes >= 4_000_000
-    assert "test_memory.py" in report.sites[0].place
+    assert "test_memory_report.py" in report.sites[0].place
 
 
 def test_a_pass_that_frees_what_it_takes_does_not_grow() -> None:
@@ -44,7 +44,7 @@ def test_a_pass_that_frees_what_it_takes_does_not_grow() -> None:
 def test_a_line_is_known_by_the_innermost_function_around_it() -> None:
     path = Path(__file__)
     number = next(i for i, line in enumerate(path.read_text().splitlines(), 1) if "kept.append" in line)
-    assert function_at(str(path), number) == "test_memory.leak"
+    assert function_at(str(path), number) == "test_memory_report.leak"
 
 
 def test_a_flame_graph_counts_callees_within_their_callers() -> None:
