@@ -37,11 +37,11 @@ def run_properties(examples: int, **environment: str) -> None:
 
 
 def test_books_hold_their_properties_as_plain_python() -> None:
-    run_properties(15, NUMBA_DISABLE_JIT="1")
+    run_properties(10, NUMBA_DISABLE_JIT="1")
 
 
 def test_books_hold_their_properties_with_bounds_checks() -> None:
-    run_properties(60, NUMBA_BOUNDSCHECK="1")
+    run_properties(40, NUMBA_BOUNDSCHECK="1")
 
 
 def test_every_array_of_the_memory_is_the_same_compiled_and_as_plain_python(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from book_streams import TICK, assert_same, colliding_ids, columns, rows, state
 from memory_walk import walk
 
 from tickdeck.book import Market, OrderBook
+from tickdeck.book.kernels.index import BOOK_SALT
 from tickdeck.book.kernels.layout import PROBE_LIMIT
+from tickdeck.book.pools import _multiplier
 from tickdeck.core import BBO, Instrument
 from tickdeck.soak.oracle import LAST, replayed
 
@@ -177,6 +179,29 @@ def test_the_same_ids_in_two_books_are_different_orders() -> None:
     assert market.book(2).order(4) is None
     assert market.book(2).order(5)["size"] == 2  # type: ignore[index]
     walk(market._memory)
+
+
+def test_an_id_whose_hash_looks_the_same_in_two_books_is_two_orders() -> None:
+    order_id, books = 0xADB1FD78F8A9FBB5, (2, 3)
+    word, multiplier = 2**64 - 1, _multiplier(0)
+    tags = {((order_id ^ (book * int(BOOK_SALT) & word)) * multiplier & word) >> 32 for book in books}
+    assert len(tags) == 1
+    market = Market()
+    for number in (1, 2, 3):
+        event = columns("T", "B", 0, 0)
+        event["instrument_id"] = number
+        market.apply(event)
+    assert [market.book(number).handle[1] for number in (2, 3)] == list(books)
+    for number in (2, 3):
+        market.book(number).add(order_id, "bid", number * TICK, number)
+    for number in (2, 3):
+        assert market.book(number).orders("bid")[["order_id", "price", "size"]].tolist() == [(order_id, number * TICK, number)]
+        assert market.book(number).order(order_id)["size"] == number  # type: ignore[index]
+    walk(market._memory)
+    market.book(2).cancel(order_id)
+    assert market.book(2).order(order_id) is None
+    assert market.book(3).queue_position(order_id) == (0, 0)
+    assert not any(market.stats.values())
 
 
 def test_thousands_of_books_fit_in_memory() -> None:
