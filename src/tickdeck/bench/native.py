@@ -32,12 +32,17 @@ COUNTS = (
 
 
 def source(name: str) -> Path:
-    """The C++ source of a native reference: in the installed package, or ``benchmarks/native`` of a checkout."""
-    here = Path(__file__).resolve()
-    for folder in (here.parent / "native", here.parents[3] / "benchmarks" / "native"):
-        if (folder / name).exists():
-            return folder / name
-    raise NotAvailableError(f"the source {name} of the native reference is not installed; run from a checkout")
+    """The C++ source of a native reference, in ``benchmarks/native`` of the checkout.
+
+    Raises
+    ------
+    NotAvailableError
+        This is no checkout.
+    """
+    path = Path(__file__).resolve().parents[3] / "benchmarks" / "native" / name
+    if not path.exists():
+        raise NotAvailableError(f"the source {name} of the native reference is not installed; run from a checkout")
+    return path
 
 
 @cache
