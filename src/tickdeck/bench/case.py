@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from tickdeck.bench.latency import Histogram
 
 Role = Literal["ours", "native", "peer"]
-Metric = Literal["rate", "ratio", "seconds", "bytes", "p50", "p95", "p99", "p99.9", "call p99"]
+Metric = Literal["rate", "ratio", "seconds", "bytes", "p50", "p95", "p99", "p99.9"]
 
 
 class NotAvailableError(Exception):

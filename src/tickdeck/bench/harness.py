@@ -197,7 +197,6 @@ def judge(bound: Bound, level: str, result: CaseResult) -> Verdict:
             "seconds": float(np.median(ours.seconds)),
             "bytes": ours.peak_bytes,
             **ours.latencies_ns,
-            **{f"call {name}": value for name, value in ours.service_ns.items()},
         }
         value = figures.get(bound.metric)
     text = bound_text(bound, result.unit)
