@@ -104,14 +104,40 @@ EXECUTION = _aligned(
     ("sequence", "<u8"),
     ("instrument_id", "<u4"),
     ("participant_id", "<u4"),
-    ("limit_value", "<i8"),  # for a rejection: the value of the limit that was hit
-    ("kind", "u1"),  # ASCII: A accepted, J rejected, F filled, C cancelled, U replaced, X expired
+    ("limit_value", "<i8"),  # for a rejection by a limit: the limit
+    ("value", "<i8"),  # for a rejection by a limit: what exceeded it
+    ("kind", "u1"),  # ExecutionKind, ASCII
     ("side", "u1"),
-    ("reason", "<u2"),  # reason code of a rejection or cancellation
-    ("flags", "u1"),
+    ("reason", "<u2"),  # Reason of a rejection, cancellation or expiry
+    ("flags", "u1"),  # ExecutionFlag
     ("reserved", "u1", (3,)),
 )
 """A participant's order event."""
+
+COMMAND = _aligned(
+    ("ts", "<i8"),  # ns since the epoch, UTC: arrival at the exchange; never decreases
+    ("client_order_id", "<u8"),  # the participant's; unique among all its orders
+    ("order_id", "<u8"),  # the exchange's, with OrderFlag.BY_ORDER_ID
+    ("price", "<i8"),  # units of 1e-9; UNDEF_PRICE: none, or in a replace: as before
+    ("size", "<i8"),  # units of 10^-size_decimals; in a replace the new open size, KEEP: as before
+    ("trigger_price", "<i8"),  # of a stop; otherwise UNDEF_PRICE
+    ("offset", "<i8"),  # units of 1e-9: distance of a trailing stop, or what a peg adds
+    ("display_size", "<i8"),  # of an iceberg; 0: all
+    ("minimum_size", "<i8"),  # to trade at once, or none of it; 0: none
+    ("expire_ts", "<i8"),  # of a GTD order
+    ("instrument_id", "<u4"),
+    ("participant_id", "<u4"),
+    ("group", "<u4"),  # one-cancels-other group of the participant; 0: none
+    ("kind", "u1"),  # CommandKind, ASCII
+    ("side", "u1"),  # Side, ASCII
+    ("order_type", "u1"),  # OrderType
+    ("time_in_force", "u1"),  # TimeInForce
+    ("self_trade", "u1"),  # SelfTrade
+    ("flags", "u1"),  # OrderFlag
+    ("phase", "u1"),  # Phase, of a phase change
+    ("reserved", "u1", (5,)),
+)
+"""An order command as the exchange takes it."""
 
 AUCTION = _aligned(
     ("ts_event", "<i8"),
