@@ -4,6 +4,7 @@ from tickdeck.core.decimals import decimal_text, fixed, price, price_text, unfix
 from tickdeck.core.enums import Action, Flag, RType, Side, TradingStatus
 from tickdeck.core.errors import (
     FormatError,
+    JournalError,
     LossError,
     PrecisionError,
     TickdeckError,
@@ -71,6 +72,7 @@ __all__ = [
     "Flag",
     "FormatError",
     "Instrument",
+    "JournalError",
     "LossError",
     "ManualClock",
     "OrderFlag",

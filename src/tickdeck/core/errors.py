@@ -40,6 +40,10 @@ class TruncatedError(FormatError):
     """A file that ends in the middle of a record or of a compressed frame."""
 
 
+class JournalError(TickdeckError):
+    """A journal that cannot be written: locked, stopped by a full disk or an I/O error, or closed."""
+
+
 class LossError(TickdeckError, ValueError):
     """A conversion that would lose information; nothing was written."""
 
