@@ -1,6 +1,7 @@
 """CPU instructions and raw views for kernels, each with a Python body for interpreted runs.
 
 ``count_leading_zeros(x)``, ``count_trailing_zeros(x)``: of a non-zero uint64.
+``multiply_high(a, b)``: the upper word of the 128-bit product of two uint64.
 ``prefetch(array, index)``: ask for the cache line of ``array[index]``; changes nothing.
 ``load_word(array, index)``: the 8 bytes of a uint8 array from `index` on as a little-endian uint64; they need no alignment, and
 the caller makes sure that they lie in the array.
@@ -32,6 +33,9 @@ if INTERPRETED:
 
     def population_count(x):
         return np.uint64(int(x).bit_count())
+
+    def multiply_high(a, b):
+        return np.uint64((int(a) * int(b)) >> 64)
 
     def prefetch(array, index):
         return None
@@ -81,6 +85,15 @@ else:
     count_leading_zeros = _bit_count("ctlz")
     count_trailing_zeros = _bit_count("cttz")
     population_count = _bit_count("ctpop")
+
+    @intrinsic
+    def multiply_high(typingctx, a, b):
+        def codegen(context, builder, signature, args):
+            wide = ir.IntType(128)
+            product = builder.mul(*(builder.zext(arg, wide) for arg in args))
+            return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+
+        return types.uint64(types.uint64, types.uint64), codegen
 
     @intrinsic
     def prefetch(typingctx, array, index):
