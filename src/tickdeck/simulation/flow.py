@@ -180,7 +180,7 @@ class MarketSimulation:
         return f"<MarketSimulation seed {self.seed}: {len(self.instruments)} instruments, {self.total:,} events>"
 
     def __iter__(self) -> Iterator[Records]:
-        from tickdeck.simulation.kernels import open_books, run_flow
+        from tickdeck.simulation.kernels.flow import open_books, run_flow
 
         clock = self._new_clock()
         books, width, capacity = self._new_books()

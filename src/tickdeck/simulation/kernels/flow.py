@@ -12,11 +12,10 @@ A level holds one side only: bids at or below ``best_bid``, asks at or above ``b
 When the price drifts from the middle of the window, the window follows: the orders at its trailing edge are cancelled first.
 """
 
-import math
-
 import numpy as np
 
 from tickdeck.core.kernel import kernel
+from tickdeck.simulation.kernels.random import below, draw, exponential, uniform
 
 NIL = -1
 MAX_FILLS = 32
@@ -27,28 +26,6 @@ BID, ASK = ord("B"), ord("A")
 ADD, CANCEL, MODIFY, CLEAR, TRADE, FILL = ord("A"), ord("C"), ord("M"), ord("R"), ord("T"), ord("F")
 LAST, SNAPSHOT = 128, 32
 NO_PRICE = 2**63 - 1
-
-
-@kernel
-def draw(clock):
-    """64 random bits (splitmix64: Steele, Lea and Flood 2014)."""
-    clock.random += np.uint64(0x9E3779B97F4A7C15)
-    z = clock.random
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@kernel
-def uniform(clock):
-    """A float in [0, 1)."""
-    return np.float64(draw(clock) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
-
-
-@kernel
-def below(clock, count):
-    """An integer in [0, count); count below 2^32."""
-    return np.int64(((draw(clock) >> np.uint64(32)) * np.uint64(count)) >> np.uint64(32))
 
 
 @kernel
@@ -77,7 +54,7 @@ def advance_time(clock, gaps):
     while clock.now >= clock.bin_end and clock.bin + 1 < len(gaps):
         clock.bin += 1
         clock.bin_end += clock.bin_ns
-    clock.now += 1 + np.int64(-math.log(1.0 - uniform(clock)) * gaps[clock.bin])
+    clock.now += 1 + np.int64(exponential(clock) * gaps[clock.bin])
     clock.delta = 4_000 + below(clock, 4_096)
     clock.received = max(clock.received, clock.now + 20_000 + clock.delta)
     clock.sequence += np.uint64(1)
