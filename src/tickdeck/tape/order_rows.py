@@ -244,6 +244,8 @@ def _looked_up(names: Names, numbers: dict[str, int]) -> NDArray[np.uint32]:
 
 
 def _selected(part: _Part, good: NDArray[np.bool_]) -> _Part:
+    if good.all():
+        return part
     at = np.flatnonzero(good)
     sizes = tuple(column.at(at) for column in part.sizes)
     return _Part(part.commands[at], part.rows[at], sizes, part.has_id[at], part.participants[at], part.instruments[at])
