@@ -12,6 +12,7 @@ import numpy as np
 from tickdeck.core import JournalError, Records, UsageError
 from tickdeck.tape.journal_layout import END, MOST_ROWS, Layout
 from tickdeck.tape.journal_segment import Segment, SegmentName, Tail, segment_paths
+from tickdeck.tape.snapshots import sync_folder
 
 SEGMENT_BYTES = 256 << 20
 
@@ -139,7 +140,7 @@ class JournalWriter:
         if self._lock < 0:
             raise JournalError(f"{self.folder}: the journal is closed; open it with another JournalWriter")
         self._close_file()
-        self._begin()
+        self._begin(limit=self._next)
 
     def close(self) -> None:
         """End the segment and free the folder for another writer."""
@@ -175,13 +176,13 @@ class JournalWriter:
             ) from None
         os.pwrite(self._lock, f"{os.getpid():<20}".encode(), 0)
 
-    def _begin(self) -> None:
-        """Find where the journal ends and begin a segment there."""
+    def _begin(self, limit: int | None = None) -> None:
+        """Find where the journal ends, at `limit` at the latest, and begin a segment there."""
         found = segment_paths(self.folder)
         self._next, number = 1, 1
         if found:
             name, path = found[-1]
-            segment = Segment(path, self._layout, start=2**63)
+            segment = Segment(path, self._layout, start=2**63, limit=limit)
             try:
                 for _ in segment:
                     pass
@@ -199,7 +200,7 @@ class JournalWriter:
             try:
                 _write_all(self._file, [schema], 0)
                 os.fsync(self._file)
-                _sync_folder(self.folder)
+                sync_folder(self.folder)
             except BaseException:
                 self._close_file()
                 path.unlink()
@@ -276,12 +277,3 @@ def _write_all(file: int, parts: Sequence[bytearray | memoryview | bytes], offse
         while written < size:
             written += os.pwrite(file, rest[written:], offset + written)
     return size
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

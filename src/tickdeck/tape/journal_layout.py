@@ -113,7 +113,7 @@ class Layout:
             self._fields.append((name, dtype[name]))
         if not self._fields:
             raise UsageError(f"a journal holds structured records, not {dtype}")
-        self._scratch = np.empty(sum(_padded(kind.itemsize * MOST_ROWS) for _, kind in self._fields), np.uint8)
+        self._scratch = np.empty(self.body_bytes(MOST_ROWS), np.uint8)
         self.header = lru_cache(maxsize=1024)(self._header)
         self._count_at = self.header(1).template.index(b"0000000001")
 
@@ -140,6 +140,10 @@ class Layout:
         for name, column in header.columns:
             column[...] = records[name]
         return [header.filled(first, checksum(first, header.body)), header.body]
+
+    def body_bytes(self, rows: int) -> int:
+        """Length of the body of a batch."""
+        return sum(_padded(rows * kind.itemsize) for _, kind in self._fields)
 
     def rows(self, found: bytes) -> int:
         """The row count as it stands in a header of this version; 0 where there is none that could be."""

@@ -191,7 +191,7 @@ class Segment:
         except (pa.ArrowException, OSError, StopIteration, OverflowError) as error:
             raise ValueError(f"a damaged batch ({str(error).partition(chr(10))[0]})") from None
         size = len(raw) - len(prefix)
-        if count != len(batch) or (count == 0) != (note is not None):
+        if count != len(batch) or (count == 0) != (note is not None) or body_length != self._layout.body_bytes(count):
             raise ValueError("a batch of another length than it says")
         expected = checksum(first, note.encode()) if note is not None else self._layout.columns_checksum(first, batch)
         if expected != crc:
@@ -222,7 +222,7 @@ class Segment:
         self.tail = Tail(self.path, self.end, self._size - self.end, reason)
 
     def _is_closed(self) -> bool:
-        return self._size % 8 == 0 and self._bytes(self._size - 8, 8) == END
+        return self._size >= 8 and self._size % 8 == 0 and self._bytes(self._size - 8, 8) == END
 
     def _whole_batch_follows(self) -> bool:
         at = self.end + 8
