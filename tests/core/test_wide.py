@@ -62,6 +62,12 @@ def scaled(at, b, c):
     words[0], words[1] = wide.scale(words[0], words[1], b, c)
 
 
+@kernel(entry=True)
+def divided_by(at):
+    words = array_at(np.uint64(at), np.uint64(6), np.uint64)
+    words[5] = wide.divide_by(words[0], words[1], words[2], words[3], words[4])
+
+
 def signed(high: int, low: int) -> int:
     value = (int(high) << 64) | int(low)
     return value - (1 << 128) if value >> 127 else value
@@ -125,6 +131,17 @@ def test_a_wide_number_is_scaled(a: int, b: int, numerator: int, denominator: in
     words = np.array([(value >> 64) % WORD, value % WORD], np.uint64)
     scaled(address_of(words), numerator, denominator)
     assert signed(*words) == rounded(value * numerator, denominator)
+
+
+@quick
+@given(WORDS, WORDS, DIVISORS)
+@example(0, WORD - 1, 1)
+@example(2**62 - 1, WORD - 1, 2**62)
+def test_a_fixed_divisor_divides_by_multiplication(high: int, low: int, divisor: int) -> None:
+    high %= divisor
+    words = np.array([high, low, *wide.reciprocal(divisor), 0], np.uint64)
+    divided_by(address_of(words))
+    assert int(words[5]) == ((high << 64) | low) // divisor
 
 
 def test_all_of_this_holds_in_the_other_mode() -> None:

@@ -1,0 +1,79 @@
+"""What Python calls; the functions are described where they are defined."""
+
+import numpy as np
+
+from tickdeck.core.intrinsics import array_at
+from tickdeck.core.kernel import kernel
+from tickdeck.risk.kernels import checks, fills, updates
+from tickdeck.risk.kernels.layout import RISK_DTYPES, STATE, Risk, unpack
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(29)
+_PARTS = tuple(Risk._fields.index(name) - 1 for name in STATE)
+_WORDS = tuple(RISK_DTYPES[part].itemsize // 8 for part in _PARTS)
+_LOTS = STATE.index("lots")
+
+
+@kernel(rare=True)
+def state_hash(at):
+    """64-bit hash of the state: of the arrays named by ``layout.STATE``, of the lots those ever used."""
+    p = unpack(np.uint64(at))
+    handle = array_at(np.uint64(at), np.uint64(2 * len(RISK_DTYPES)), np.uint64)
+    fold = np.uint64(0)
+    for i in range(len(_PARTS)):
+        rows = np.int64(handle[2 * _PARTS[i] + 1]) if i != _LOTS else np.int64(p.header[0].lot_top)
+        words = array_at(handle[2 * _PARTS[i]], np.uint64(rows * _WORDS[i]), np.uint64)
+        for j in range(len(words)):
+            fold = (fold ^ words[j]) * GOLDEN
+            fold ^= fold >> _SHIFT
+    return fold
+
+
+@kernel(entry=True)
+def call_state_hash(at):
+    return state_hash(at)
+
+
+@kernel(entry=True)
+def call_check(at, account, instrument, side, price, size, worst, reference, ts, flags, replaced):
+    return checks.check(at, account, instrument, side, price, size, worst, reference, ts, flags, replaced)
+
+
+@kernel(entry=True)
+def call_open(at, account, instrument, side, price, size, ts):
+    updates.on_open(at, account, instrument, side, price, size, ts)
+
+
+@kernel(entry=True)
+def call_replaced(at, account, instrument, side, old_size, size, ts):
+    updates.on_replaced(at, account, instrument, side, old_size, size, ts)
+
+
+@kernel(entry=True)
+def call_reduced(at, account, instrument, side, size):
+    updates.on_reduced(at, account, instrument, side, size)
+
+
+@kernel(entry=True)
+def call_closed(at, account, instrument, side, size):
+    updates.on_closed(at, account, instrument, side, size)
+
+
+@kernel(entry=True)
+def call_fill(at, account, instrument, side, price, size, ts, leaves, aggressor, fee):
+    fills.on_fill(at, account, instrument, side, price, size, ts, leaves, aggressor, fee)
+
+
+@kernel(entry=True)
+def call_mark(at, instrument, price):
+    updates.mark(at, instrument, price)
+
+
+@kernel(entry=True)
+def call_time(at, ts):
+    updates.on_time(at, ts)
+
+
+@kernel(entry=True)
+def call_revalue(at, instrument):
+    updates.revalue_all(at, instrument)
