@@ -52,13 +52,13 @@ def parse_line(line: str) -> Request | None:
     text = line.strip()
     if not text or text.startswith("#"):
         return None
-    verb, _, rest = text.partition(" ")
+    verb, *rest = text.split(None, 1)
     name = _verb(verb)
     if name is None:
         glued = re.fullmatch(r"(buy|sell|b|s)(\d.*)", text, re.IGNORECASE)
         hint = f"; put a blank between {glued[1]} and the size" if glued else suggested(verb.lower(), USAGE)
         raise LineError(f"{verb[:40]!r} is no command{hint}; help lists them")
-    return _PARSERS[name](Words(name, rest.strip()))
+    return _PARSERS[name](Words(name, *rest))
 
 
 def _verb(word: str) -> str | None:

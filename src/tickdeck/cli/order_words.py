@@ -89,7 +89,7 @@ def suggested(word: str, known: Iterable[str]) -> str:
 class Words:
     """The words of a line after its command, taken one by one."""
 
-    def __init__(self, verb: str, rest: str) -> None:
+    def __init__(self, verb: str, rest: str = "") -> None:
         self.verb = verb
         self.rest = rest
         self._words: list[str] = _TOKEN.findall(rest)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tickdeck.core import KEEP, UNDEF_PRICE, Instrument, LossError, OrderFlag, Records, Side, UsageError, decimal_text
+from tickdeck.core import KEEP, UNDEF_PRICE, Instrument, LossError, OrderFlag, Records, Side, UsageError
 from tickdeck.core.outputs import atomic_output
 from tickdeck.tape.event_schema import time_digits
 from tickdeck.tape.order_schema import (
@@ -22,6 +21,7 @@ from tickdeck.tape.order_schema import (
     TIMES_IN_FORCE,
     first_words,
 )
+from tickdeck.tape.record_columns import amounts, numbers, owners, size_decimals, symbols, texts, times
 
 if TYPE_CHECKING:
     import polars as pl
@@ -89,56 +89,46 @@ def command_frame(
     """
     import polars as pl
 
-    decimals = {item.instrument_id: item.size_decimals for item in instruments}
-    ids, at = np.unique(commands["instrument_id"], return_inverse=True)
-    places = np.array([decimals.get(number, 0) for number in ids.tolist()], np.int64)[at]
+    places = size_decimals(commands, instruments)
     by_order_id = (commands["flags"] & OrderFlag.BY_ORDER_ID) != 0
     is_iso = bool(len(commands)) and time_digits(str(int(commands["ts"][0]))) != 0
     nine = np.full(len(commands), 9, np.int64)
-    symbols = {item.instrument_id: item.symbol for item in instruments}
-    names = {number: text for number, text in (participants or {}).items() if not text.isdigit()}
     columns: dict[str, pl.Series] = {
-        "ts": _times(commands["ts"], is_iso, None),
+        "ts": times(commands["ts"], is_iso, None),
         "command": _words(commands, "kind", first_words(COMMANDS)),
-        "participant": _texts(commands["participant_id"], lambda number: names.get(number, str(number))),
-        "client_order_id": _numbers(commands["client_order_id"], by_order_id),
-        "order_id": _numbers(commands["order_id"], ~by_order_id & (commands["order_id"] == 0)),
-        "instrument": _texts(commands["instrument_id"], lambda number: symbols.get(number, str(number) if number else "")),
+        "participant": owners(commands, participants),
+        "client_order_id": numbers(commands["client_order_id"], by_order_id),
+        "order_id": numbers(commands["order_id"], ~by_order_id & (commands["order_id"] == 0)),
+        "instrument": symbols(commands, instruments),
         "side": _words(commands, "side", _SIDES),
         "type": _words(commands, "order_type", {0: "", **first_words(ORDER_TYPES)}),
-        "price": _amounts(commands["price"], nine, UNDEF_PRICE),
-        "size": _amounts(commands["size"], places, KEEP),
+        "price": amounts(commands["price"], nine, UNDEF_PRICE),
+        "size": amounts(commands["size"], places, KEEP),
         "tif": _words(commands, "time_in_force", {0: "", **first_words(TIMES_IN_FORCE)}),
-        "trigger": _amounts(commands["trigger_price"], nine, UNDEF_PRICE),
-        "offset": _amounts(commands["offset"], nine, 0),
-        "display": _amounts(commands["display_size"], places, 0),
-        "minimum": _amounts(commands["minimum_size"], places, 0),
-        "expire": _times(commands["expire_ts"], is_iso, 0),
-        "group": _numbers(commands["group"], commands["group"] == 0),
+        "trigger": amounts(commands["trigger_price"], nine, UNDEF_PRICE),
+        "offset": amounts(commands["offset"], nine, 0),
+        "display": amounts(commands["display_size"], places, 0),
+        "minimum": amounts(commands["minimum_size"], places, 0),
+        "expire": times(commands["expire_ts"], is_iso, 0),
+        "group": numbers(commands["group"], commands["group"] == 0),
         "stp": _words(commands, "self_trade", {**first_words(SELF_TRADES), 0: ""}),
-        "flags": _texts(commands["flags"] & ~np.uint8(OrderFlag.BY_ORDER_ID), _flags),
+        "flags": texts(commands["flags"] & ~np.uint8(OrderFlag.BY_ORDER_ID), _flags),
         "phase": _words(commands, "phase", {0: "", **first_words(PHASES)}),
     }
     needed = ("ts", "command", "participant")
     return pl.DataFrame({name: columns[name] for name in COLUMNS if name in needed or columns[name].null_count() < len(commands)})
 
 
-def _texts(values: NDArray[Any], text: Callable[[int], str]) -> pl.Series:
-    """A column of texts, made once for each different value; null where there is none."""
-    import polars as pl
-
-    known, places = np.unique(values, return_inverse=True)
-    return pl.Series([text(value) or None for value in known.tolist()], dtype=pl.String).gather(places.astype(np.uint32))
-
-
 def _words(commands: Records, name: str, words: Mapping[int, str]) -> pl.Series:
+    """A column of codes as words."""
+
     def text(code: int) -> str:
         if code not in words:
             row = int(np.argmax(commands[name] == code))
             raise LossError(f"an order file has no word for the {name} {code} of command {row:,}; nothing was written")
         return words[code]
 
-    return _texts(commands[name], text)
+    return texts(commands[name], text)
 
 
 def _flags(bits: int) -> str:
@@ -146,33 +136,3 @@ def _flags(bits: int) -> str:
     if unknown:
         raise LossError(f"an order file has no word for the flags {unknown}; nothing was written")
     return "|".join(word for word, bit in FLAGS.items() if bits & bit)
-
-
-def _numbers(values: NDArray[Any], missing: NDArray[np.bool_]) -> pl.Series:
-    import polars as pl
-
-    return pl.select(pl.when(pl.Series(~missing)).then(pl.Series(values.copy()))).to_series()
-
-
-def _amounts(units: NDArray[np.int64], places: NDArray[np.int64], none: int) -> pl.Series:
-    import polars as pl
-
-    out = pl.Series([None] * len(units), dtype=pl.String)
-    for decimals in np.unique(places).tolist():
-
-        def text(value: int, decimals: int = decimals) -> str:
-            return "" if value == none else decimal_text(value, decimals)
-
-        mine = np.flatnonzero(places == decimals)
-        out = out.scatter(mine, _texts(units[mine], text))
-    return out
-
-
-def _times(times: NDArray[np.int64], is_iso: bool, none: int | None) -> pl.Series:
-    """Times as ns, or as ISO 8601 where a reader would take the number for another unit."""
-    import polars as pl
-
-    if not is_iso:
-        return _numbers(times, times == none if none is not None else np.zeros(len(times), np.bool_))
-    texts = pl.Series(times.copy()).cast(pl.Datetime("ns")).dt.strftime("%Y-%m-%dT%H:%M:%S%.9fZ")
-    return texts if none is None else pl.select(pl.when(pl.Series(times != none)).then(texts)).to_series()
