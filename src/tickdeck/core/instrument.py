@@ -30,6 +30,8 @@ class Instrument:
         Decimals with which the venue prints prices (needed by checksums); not the tick.
     lot_size : str, Decimal or int, optional
         Smallest step of size.
+    inverse : bool
+        Worth size x multiplier / price in `currency` (a contract on coins whose size counts dollars), not size x multiplier x price.
 
     Examples
     --------
@@ -50,6 +52,7 @@ class Instrument:
     price_decimals: int | None
     lot_size: int
     """In units of 10^-size_decimals."""
+    inverse: bool
     extra: dict[str, Any] = field(hash=False, compare=False)
     """What a format said beside these; kept for lossless conversion."""
 
@@ -66,6 +69,7 @@ class Instrument:
         publisher_id: int | None = None,
         price_decimals: int | None = None,
         lot_size: Amount | None = None,
+        inverse: bool = False,
         extra: dict[str, Any] | None = None,
     ) -> None:
         def put(name: str, value: object) -> None:
@@ -94,6 +98,7 @@ class Instrument:
         put("publisher_id", publisher_id)
         put("price_decimals", price_decimals)
         put("lot_size", lot)
+        put("inverse", inverse)
         put("extra", extra or {})
 
     def price(self, amount: Amount) -> int:
@@ -117,6 +122,8 @@ class Instrument:
             out["multiplier"] = price_text(self.multiplier)
         if self.lot_size != 1:
             out["lot_units"] = self.lot_size
+        if self.inverse:
+            out["inverse"] = True
         for name in ("venue", "currency", "instrument_id", "publisher_id", "price_decimals"):
             value = getattr(self, name)
             if value is not None and (value or name != "venue"):

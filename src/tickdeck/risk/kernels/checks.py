@@ -47,9 +47,9 @@ def refuse(control, reason, limit, value):
 @kernel
 def order_tag(account, instrument, side, price, size):
     """64-bit hash of what makes two orders the same; never 0."""
-    tag = np.uint64(np.int64(account)) * GOLDEN ^ np.uint64(np.int64(instrument))
-    tag = (tag ^ (tag >> _SHIFT)) * GOLDEN ^ np.uint64(np.int64(price))
-    tag = (tag ^ (tag >> _SHIFT)) * GOLDEN ^ (np.uint64(np.int64(size)) + (np.uint64(np.int64(side)) << np.uint64(56)))
+    tag = np.uint64(account) * GOLDEN ^ np.uint64(instrument)
+    tag = (tag ^ (tag >> _SHIFT)) * GOLDEN ^ np.uint64(price)
+    tag = (tag ^ (tag >> _SHIFT)) * GOLDEN ^ (np.uint64(size) + (np.uint64(side) << np.uint64(56)))
     tag = (tag ^ (tag >> _SHIFT)) * GOLDEN
     return (tag ^ (tag >> _SHIFT)) | np.uint64(1)
 
@@ -226,38 +226,46 @@ def check(at, account, instrument, side, price, size, worst, reference, ts, flag
     """
     p = unpack(np.uint64(at))
     header = p.header[0]
-    now = np.int64(ts)
+    account, instrument, side, price, size = (
+        np.int64(account),
+        np.int64(instrument),
+        np.int64(side),
+        np.int64(price),
+        np.int64(size),
+    )
+    worst, reference, now, replaced = np.int64(worst), np.int64(reference), np.int64(ts), np.int64(replaced)
+    flags = np.int64(flags)
     if account < 1 or account > header.account_count:
-        return refuse(p.control, Reason.UNKNOWN_PARTICIPANT, header.account_count, np.int64(account))
+        return refuse(p.control, Reason.UNKNOWN_PARTICIPANT, header.account_count, account)
     if instrument < 1 or instrument > header.instrument_count:
-        return refuse(p.control, Reason.UNKNOWN_INSTRUMENT, header.instrument_count, np.int64(instrument))
+        return refuse(p.control, Reason.UNKNOWN_INSTRUMENT, header.instrument_count, instrument)
     if side != BUY and side != SELL:
-        return refuse(p.control, Reason.BAD_SIDE, np.int64(0), np.int64(side))
+        return refuse(p.control, Reason.BAD_SIDE, np.int64(0), side)
     if size <= 0 or replaced < 0:
-        return refuse(p.control, Reason.BAD_SIZE, np.int64(0), np.int64(size))
+        return refuse(p.control, Reason.BAD_SIZE, np.int64(0), size)
     if now < header.clock:
         return refuse(p.control, Reason.CLOCK_BACKWARDS, header.clock, now)
-    row = np.int64(instrument) * np.int64(header.stride) + np.int64(account)
+    row = instrument * np.int64(header.stride) + account
     generation = np.int64(p.control[0].generation)
     limit = p.order_limits[generation * len(p.positions) + row]
-    account_limit = p.account_limits[generation * len(p.accounts) + np.int64(account)]
+    account_limit = p.account_limits[generation * len(p.accounts) + account]
     of_account = p.accounts[account]
     position = p.positions[row]
     listed = p.instruments[instrument]
     if header.killed or of_account.killed:
-        return refuse(p.control, Reason.KILL_SWITCH, np.int64(0), np.int64(size))
+        return refuse(p.control, Reason.KILL_SWITCH, np.int64(0), size)
     state = max(header.state, of_account.state)
     if state == HALTED:
-        return refuse(p.control, Reason.HALTED, np.int64(0), np.int64(size))
+        return refuse(p.control, Reason.HALTED, np.int64(0), size)
     if limit.restricted:
-        return refuse(p.control, Reason.RESTRICTED_INSTRUMENT, np.int64(0), np.int64(size))
+        return refuse(p.control, Reason.RESTRICTED_INSTRUMENT, np.int64(0), size)
     reason = times_allow(p, limit, now)
     if reason:
         return reason
     if size > min(limit.order_size, np.int64(SIZE_CEILING)):
-        return refuse(p.control, Reason.MAX_ORDER_SIZE, min(limit.order_size, np.int64(SIZE_CEILING)), np.int64(size))
+        return refuse(p.control, Reason.MAX_ORDER_SIZE, min(limit.order_size, np.int64(SIZE_CEILING)), size)
     # A replace counts for what it adds to the open size.
-    added = np.int64(size) - np.int64(replaced)
+    added = size - replaced
     if side == BUY:
         held, opened = np.int64(position.size), np.int64(position.open_buy)
     else:
@@ -267,18 +275,16 @@ def check(at, account, instrument, side, price, size, worst, reference, ts, flag
     if state == REDUCING and not reduces:
         return refuse(p.control, Reason.REDUCING, -held if held < 0 else np.int64(0), opened + added)
     if listed.inverse and price <= 0:
-        return refuse(p.control, Reason.BAD_PRICE, np.int64(1), np.int64(price))
+        return refuse(p.control, Reason.BAD_PRICE, np.int64(1), price)
     reason = price_allows(
-        p, listed, limit, side, np.int64(price), np.int64(size), np.int64(worst),
-        np.int64(reference) if reference != UNDEF_PRICE else np.int64(listed.mark),
+        p, listed, limit, side, price, size, worst,
+        reference if reference != UNDEF_PRICE else np.int64(listed.mark),
     )  # fmt: skip
     if reason:
         return reason
     if not reduces and added > 0 and worst_position > min(limit.position, np.int64(SIZE_CEILING)):
         return refuse(p.control, Reason.MAX_POSITION, min(limit.position, np.int64(SIZE_CEILING)), worst_position)
-    reason = rates_allow(
-        p, of_account, account_limit, account, instrument, side, np.int64(price), np.int64(size), now, replaced == 0
-    )
+    reason = rates_allow(p, of_account, account_limit, account, instrument, side, price, size, now, replaced == 0)
     if reason:
         return reason
     if not reduces:
@@ -286,5 +292,5 @@ def check(at, account, instrument, side, price, size, worst, reference, ts, flag
         if reason:
             return reason
     if flags & REDUCE_ONLY == 0 and added > 0:
-        return exposure_allows(p, of_account, np.int64(instrument), position, account_limit, side, added)
+        return exposure_allows(p, of_account, instrument, position, account_limit, side, added)
     return np.int64(PASS)

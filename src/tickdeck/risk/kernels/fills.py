@@ -124,16 +124,16 @@ def end_trade(p, account, ts, result):
         of_account.losses = 0
     elif result < 0:
         of_account.losses += 1
-        limit = p.account_limits[np.int64(p.control[0].generation) * len(p.accounts) + np.int64(account)]
+        limit = p.account_limits[np.int64(p.control[0].generation) * len(p.accounts) + account]
         if of_account.losses >= limit.losses:
             of_account.losses = 0
-            of_account.breaker_until = add_saturating(np.int64(ts), np.int64(limit.cool_down_ns))
+            of_account.breaker_until = add_saturating(ts, np.int64(limit.cool_down_ns))
 
 
 @kernel
 def book_fill(p, account, instrument, side, price, size, fee, aggressor):
     """Position, flow, cost and fees of a fill; what its trade had brought by then (base money), and whether the trade is over."""
-    row = np.int64(instrument) * np.int64(p.header[0].stride) + np.int64(account)
+    row = instrument * np.int64(p.header[0].stride) + account
     position = p.positions[row]
     listed = p.instruments[instrument]
     sign = np.int64(1) if side == BUY else np.int64(-1)
@@ -167,11 +167,20 @@ def book_fill(p, account, instrument, side, price, size, fee, aggressor):
 def on_fill(at, account, instrument, side, price, size, ts, leaves, aggressor, fee):
     """A fill. Its order has `leaves` open after it; -1: an order that was never opened here. `fee` is money or ``BY_RATES``."""
     p = unpack(np.uint64(at))
+    account, instrument, side, price, size, ts, leaves, fee = (
+        np.int64(account),
+        np.int64(instrument),
+        np.int64(side),
+        np.int64(price),
+        np.int64(size),
+        np.int64(ts),
+        np.int64(leaves),
+        np.int64(fee),
+    )
     pass_time(p, ts)
-    price, size = np.int64(price), np.int64(size)
-    result, over = book_fill(p, account, instrument, side, price, size, np.int64(fee), aggressor)
+    result, over = book_fill(p, account, instrument, side, price, size, fee, aggressor)
     if leaves >= 0:
-        position = p.positions[np.int64(instrument) * np.int64(p.header[0].stride) + np.int64(account)]
+        position = p.positions[instrument * np.int64(p.header[0].stride) + account]
         if side == BUY:
             position.open_buy = max(np.int64(position.open_buy) - size, np.int64(0))
         else:
@@ -181,8 +190,8 @@ def on_fill(at, account, instrument, side, price, size, ts, leaves, aggressor, f
             of_account.open_orders = max(np.int64(of_account.open_orders) - 1, np.int64(0))
     if p.instruments[instrument].mark == UNDEF_PRICE:
         p.instruments[instrument].mark = price
-        revalue_all(p.at, np.int64(instrument))
+        revalue_all(p.at, instrument)
     else:
-        revalue(p.at, np.int64(account), np.int64(instrument))
+        revalue(p.at, account, instrument)
     if over:
         end_trade(p, account, ts, result)

@@ -45,7 +45,7 @@ def pass_time(p, ts):
     if ts > header.clock:
         header.clock = np.int64(ts)
         if ts >= header.next_day:
-            begin_days(p.at, np.int64(ts))
+            begin_days(p.at, ts)
 
 
 @kernel
@@ -70,14 +70,14 @@ def put_values(account, position, long, short):
 @kernel
 def change_open(p, account, instrument, side, change):
     """The open size of a side changes."""
-    position = p.positions[np.int64(instrument) * np.int64(p.header[0].stride) + np.int64(account)]
+    position = p.positions[instrument * np.int64(p.header[0].stride) + account]
     if side == BUY:
         position.open_buy = max(np.int64(position.open_buy) + np.int64(change), np.int64(0))
-        value = exposure_of(p.instruments, np.int64(instrument), np.int64(position.size) + np.int64(position.open_buy))
+        value = exposure_of(p.instruments, instrument, np.int64(position.size) + np.int64(position.open_buy))
         put_values(p.accounts[account], position, value, np.int64(position.short))
     else:
         position.open_sell = max(np.int64(position.open_sell) + np.int64(change), np.int64(0))
-        value = exposure_of(p.instruments, np.int64(instrument), np.int64(position.size) - np.int64(position.open_sell))
+        value = exposure_of(p.instruments, instrument, np.int64(position.size) - np.int64(position.open_sell))
         put_values(p.accounts[account], position, np.int64(position.long), value)
 
 
@@ -86,10 +86,10 @@ def take_token(p, account, ts):
     """Count an order or a replace."""
     of_account = p.accounts[account]
     of_account.orders_today += 1
-    limit = p.account_limits[np.int64(p.control[0].generation) * len(p.accounts) + np.int64(account)]
+    limit = p.account_limits[np.int64(p.control[0].generation) * len(p.accounts) + account]
     if limit.rate != NO_LIMIT:
-        of_account.spent = spent_now(of_account, limit, np.int64(ts)) + CREDIT
-        of_account.spent_ts = np.int64(ts)
+        of_account.spent = spent_now(of_account, limit, ts) + CREDIT
+        of_account.spent_ts = ts
     return limit
 
 
@@ -97,6 +97,14 @@ def take_token(p, account, ts):
 def on_open(at, account, instrument, side, price, size, ts):
     """An order was accepted with `size` open."""
     p = unpack(np.uint64(at))
+    account, instrument, side, price, size, ts = (
+        np.int64(account),
+        np.int64(instrument),
+        np.int64(side),
+        np.int64(price),
+        np.int64(size),
+        np.int64(ts),
+    )
     pass_time(p, ts)
     limit = take_token(p, account, ts)
     p.accounts[account].open_orders += 1
@@ -112,7 +120,7 @@ def on_open(at, account, instrument, side, price, size, ts):
             if recent.ts < p.duplicates[chosen].ts:
                 chosen = bucket + way
         p.duplicates[chosen].tag = tag
-        p.duplicates[chosen].ts = np.int64(ts)
+        p.duplicates[chosen].ts = ts
     change_open(p, account, instrument, side, size)
 
 
@@ -120,6 +128,7 @@ def on_open(at, account, instrument, side, price, size, ts):
 def on_replaced(at, account, instrument, side, old_size, size, ts):
     """An order of `old_size` open has `size` open now."""
     p = unpack(np.uint64(at))
+    account, instrument, side, ts = np.int64(account), np.int64(instrument), np.int64(side), np.int64(ts)
     pass_time(p, ts)
     take_token(p, account, ts)
     change_open(p, account, instrument, side, np.int64(size) - np.int64(old_size))
@@ -129,6 +138,7 @@ def on_replaced(at, account, instrument, side, old_size, size, ts):
 def on_reduced(at, account, instrument, side, size):
     """An order that stays open lost `size` without a fill."""
     p = unpack(np.uint64(at))
+    account, instrument, side = np.int64(account), np.int64(instrument), np.int64(side)
     change_open(p, account, instrument, side, -np.int64(size))
 
 
@@ -136,6 +146,7 @@ def on_reduced(at, account, instrument, side, size):
 def on_closed(at, account, instrument, side, size):
     """An order is over with `size` still open: cancelled or expired."""
     p = unpack(np.uint64(at))
+    account, instrument, side = np.int64(account), np.int64(instrument), np.int64(side)
     of_account = p.accounts[account]
     of_account.open_orders = max(np.int64(of_account.open_orders) - 1, np.int64(0))
     change_open(p, account, instrument, side, -np.int64(size))
@@ -145,7 +156,8 @@ def on_closed(at, account, instrument, side, size):
 def revalue(at, account, instrument):
     """Value a position at its instrument's mark."""
     p = unpack(np.uint64(at))
-    row = np.int64(instrument) * np.int64(p.header[0].stride) + np.int64(account)
+    account, instrument = np.int64(account), np.int64(instrument)
+    row = instrument * np.int64(p.header[0].stride) + account
     position = p.positions[row]
     of_account = p.accounts[account]
     total = total_at(p.instruments, instrument, p.positions, row, np.int64(p.instruments[instrument].mark))
@@ -155,8 +167,8 @@ def revalue(at, account, instrument):
     position.total = total
     of_account.peak_pnl = max(np.int64(of_account.peak_pnl), pnl_of(of_account))
     size = np.int64(position.size)
-    long = exposure_of(p.instruments, np.int64(instrument), size + np.int64(position.open_buy))
-    short = exposure_of(p.instruments, np.int64(instrument), size - np.int64(position.open_sell))
+    long = exposure_of(p.instruments, instrument, size + np.int64(position.open_buy))
+    short = exposure_of(p.instruments, instrument, size - np.int64(position.open_sell))
     put_values(of_account, position, long, short)
 
 
@@ -168,16 +180,17 @@ def revalue_all(at, instrument):
     for account in range(1, np.int64(p.header[0].account_count) + 1):
         position = p.positions[first + account]
         if (position.size | position.open_buy | position.open_sell) != 0:
-            revalue(p.at, np.int64(account), np.int64(instrument))
+            revalue(p.at, account, instrument)
 
 
 @kernel
 def mark(at, instrument, price):
     """The instrument's price is `price` now: it is the reference of collars, and positions are valued at it."""
     p = unpack(np.uint64(at))
+    instrument, price = np.int64(instrument), np.int64(price)
     if p.instruments[instrument].mark != price and price != UNDEF_PRICE:
-        p.instruments[instrument].mark = np.int64(price)
-        revalue_all(p.at, np.int64(instrument))
+        p.instruments[instrument].mark = price
+        revalue_all(p.at, instrument)
 
 
 @kernel
