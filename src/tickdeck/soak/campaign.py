@@ -38,6 +38,11 @@ CAMPAIGNS: dict[str, tuple[str, str, str]] = {
     "round-trip": ("tickdeck.soak.round_trip:RoundTripCampaign", "", "what a format takes it gives back, bit for bit"),
     "book": ("tickdeck.soak.books:BookCampaign", "", "books equal plain-Python ones after every event, however they are fed"),
     "convert": ("tickdeck.soak.conversion:ConversionCampaign", "", "a killed convert leaves nothing or the whole file"),
+    "journal": (
+        "tickdeck.soak.journal:JournalCampaign",
+        "",
+        "a killed, full, torn or damaged journal gives its beginning or an error",
+    ),
 }
 """Name -> where it is, its argument, what it claims."""
 
