@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -47,8 +47,8 @@ class OracleBook:
 
     # Events
 
-    def apply(self, event: np.void) -> None:
-        """One ``EVENT`` record."""
+    def apply(self, event: np.void | Mapping[str, int]) -> None:
+        """One ``EVENT`` record, or its fields."""
         action, flags = chr(event["action"]), int(event["flags"])
         side = chr(event["side"]) if chr(event["side"]) in "BA" else None
         order_id, price, size = int(event["order_id"]), int(event["price"]), int(event["size"])
