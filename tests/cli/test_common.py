@@ -11,7 +11,7 @@ import pytest
 
 from tickdeck.cli.common import Window, atomic_output, check_writable, open_tape, print_json, progress
 from tickdeck.core import UsageError
-from tickdeck.simulation import simulate
+from tickdeck.simulation import order_flow
 
 
 def test_an_atomic_output_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_column_without_equals_sign_is_refused(tmp_path: Path) -> None:
 def test_a_window_keeps_a_span_and_symbols(tmp_path: Path) -> None:
     from tickdeck.tape import read, write
 
-    market = simulate(events=20_000, instruments=3, live_orders=300, seed=2)
+    market = order_flow(events=20_000, instruments=3, live_orders=300, seed=2)
     everything = np.concatenate(list(market))
     write(tmp_path / "x.npy", everything, market.instruments, format="npy")
     start, stop = int(everything["ts_recv"][5_000]), int(everything["ts_recv"][9_000])

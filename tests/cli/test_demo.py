@@ -12,7 +12,7 @@ from tickdeck.cli import run
 from tickdeck.cli.demo import _verify
 from tickdeck.cli.plain_book import PlainBook
 from tickdeck.core import EVENT, Records
-from tickdeck.simulation import simulate
+from tickdeck.simulation import order_flow
 
 
 def events(*rows: tuple[str, int, str, int, int]) -> Records:
@@ -49,7 +49,7 @@ def test_the_demo_writes_replays_checks_and_pictures_a_session(tmp_path: Path, c
 
 @pytest.mark.parametrize("change", ["size", "missing", "queue"])
 def test_the_demo_notices_a_wrong_book(change: str, capsys: pytest.CaptureFixture[str]) -> None:
-    market = simulate(events=5_000, seed=1, live_orders=200)
+    market = order_flow(events=5_000, seed=1, live_orders=200)
     recorded = np.concatenate(list(market))
     book = OrderBook(market.instruments[1])
     book.apply(recorded)

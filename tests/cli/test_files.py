@@ -16,7 +16,7 @@ import pytest
 from tickdeck.cli import run
 from tickdeck.cli.summary import Summary
 from tickdeck.core import EVENT, Action, Flag, Instrument, Records, to_ns
-from tickdeck.simulation import simulate
+from tickdeck.simulation import order_flow, simulate
 from tickdeck.tape import CHUNK, read, write
 
 Capture = pytest.CaptureFixture[str]
@@ -26,7 +26,7 @@ Capture = pytest.CaptureFixture[str]
 def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """30,302 events of two instruments."""
     path = tmp_path_factory.mktemp("tape") / "two.npy"
-    market = simulate(events=30_000, seed=3, instruments=2, live_orders=300)
+    market = order_flow(events=30_000, seed=3, instruments=2, live_orders=300)
     write(path, market, market.instruments)
     return path
 
@@ -95,7 +95,7 @@ def summary_of(events: Records, size: int) -> Summary:
 
 
 def test_a_summary_does_not_depend_on_the_chunks() -> None:
-    events = np.concatenate(list(simulate(events=5_000, seed=1, live_orders=200)))
+    events = np.concatenate(list(order_flow(events=5_000, seed=1, live_orders=200)))
     events["ts_event"][3_000:3_010] -= 10**12
     events["ts_recv"][3_000:3_010] -= 10**12
     whole, parts = summary_of(events, CHUNK), summary_of(events, 7)

@@ -11,7 +11,7 @@ import pytest
 
 from tickdeck.cli import run
 from tickdeck.core import ns_text
-from tickdeck.simulation import simulate
+from tickdeck.simulation import order_flow
 from tickdeck.tape import read, write
 
 Capture = pytest.CaptureFixture[str]
@@ -19,7 +19,7 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    market = simulate(events=3_000, seed=9, instruments=2)
+    market = order_flow(events=3_000, seed=9, instruments=2)
     path = tmp_path_factory.mktemp("plot") / "tape.npy"
     write(path, market, market.instruments)
     return path

@@ -25,7 +25,7 @@ from tickdeck.cli.live_replay import Player
 from tickdeck.cli.plain_book import PlainBook
 from tickdeck.cli.played_market import PlayedMarket
 from tickdeck.core import EVENT, LEVEL, Flag, Instrument, Records, ns_text, price_text
-from tickdeck.simulation import simulate
+from tickdeck.simulation import order_flow
 from tickdeck.tape import read, write
 from tickdeck.tape.tape_time import EARLIEST, rising_times
 
@@ -35,7 +35,7 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Records]:
     """A simulated session as a prepared tape, and its events."""
-    market = simulate(events=6_000, seed=5, live_orders=300)
+    market = order_flow(events=6_000, seed=5, live_orders=300)
     events = np.concatenate(list(market))
     path = tmp_path_factory.mktemp("replay") / "session.npy"
     write(path, events, market.instruments)
@@ -127,7 +127,7 @@ def test_snapshot_records_are_due_at_once() -> None:
 
 
 def test_several_instruments_are_listed_and_one_can_be_chosen(tmp_path: Path, capsys: Capture) -> None:
-    market = simulate(events=4_000, seed=2, instruments=30)
+    market = order_flow(events=4_000, seed=2, instruments=30)
     write(tmp_path / "many.npy", market, market.instruments)
     assert run(["replay", str(tmp_path / "many.npy")]) == 0
     page = capsys.readouterr().out

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tickdeck.cli import run
-from tickdeck.simulation import simulate
+from tickdeck.simulation import order_flow
 from tickdeck.tape import write
 
 Capture = pytest.CaptureFixture[str]
@@ -93,7 +93,7 @@ def test_several_lobster_files_stand_each_for_itself(tmp_path: Path, capsys: Cap
 
 def test_a_tape_without_truth_is_nothing_to_compare(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "tape.npy"
-    tape = simulate(events=2_000, seed=1)
+    tape = order_flow(events=2_000, seed=1)
     write(path, tape, tape.instruments)
     assert run(["verify", str(path)]) == 1
     assert f"nothing to compare: {path} carries no truth" in capsys.readouterr().out

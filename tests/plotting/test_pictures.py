@@ -12,12 +12,12 @@ from tickdeck.core import EVENT, LEVEL, Flag, Instrument, Records, UsageError
 from tickdeck.plotting import DepthSnapshot, depth_chart, heatmap
 from tickdeck.plotting.depth import _curve, _outline
 from tickdeck.plotting.heatmap import _colour_range, _colour_ticks, _time_text
-from tickdeck.simulation import simulate
+from tickdeck.simulation import order_flow
 
 
 @pytest.fixture(scope="module")
 def events() -> Records:
-    return np.concatenate(list(simulate(events=2_000, seed=3, live_orders=100)))
+    return np.concatenate(list(order_flow(events=2_000, seed=3, live_orders=100)))
 
 
 def shown_colours(path: Path) -> set[tuple[int, int, int]]:

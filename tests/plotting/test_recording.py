@@ -15,7 +15,7 @@ from tickdeck.plotting import Recording, depth_at, record
 from tickdeck.plotting.heatmap import marks
 from tickdeck.plotting.raster import price_window, rasterise
 from tickdeck.plotting.tape import InstrumentTape
-from tickdeck.simulation import simulate
+from tickdeck.simulation import order_flow
 from tickdeck.tape import read, write
 
 NOON = 1_709_640_000 * 10**9
@@ -23,7 +23,7 @@ TICK = 10**7
 
 
 def simulated(events: int = 6_000, **settings: int) -> Records:
-    return np.concatenate(list(simulate(events=events, seed=11, live_orders=300, **settings)))
+    return np.concatenate(list(order_flow(events=events, seed=11, live_orders=300, **settings)))
 
 
 def made(*rows: tuple[int, str, str, int, int, int]) -> Records:
@@ -172,7 +172,7 @@ def test_sizes_are_shown_in_the_units_of_the_instrument(tmp_path: Path) -> None:
 
 
 def test_the_busiest_instrument_is_chosen_or_the_one_asked_for(tmp_path: Path) -> None:
-    market = simulate(events=3_000, seed=1, instruments=5)
+    market = order_flow(events=3_000, seed=1, instruments=5)
     write(tmp_path / "a.npy", market, market.instruments)
     found = record(tmp_path / "a.npy")
     assert (found.instrument.symbol, found.others) == ("SIM0001", 4)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tickdeck.core import Flag, UsageError, to_ns
-from tickdeck.simulation import MarketSimulation, simulate
+from tickdeck.simulation import OrderFlow, order_flow
 from tickdeck.simulation.tables import alias_table, distance_quantiles, intraday_gaps, size_quantiles
 
 
@@ -70,7 +70,7 @@ class CheckedBook:
         assert 0 < size <= self.sides[side][price][first]
 
 
-def walk(simulation: MarketSimulation) -> tuple[dict[int, CheckedBook], dict[str, int]]:
+def walk(simulation: OrderFlow) -> tuple[dict[int, CheckedBook], dict[str, int]]:
     """Carry out every event and check it."""
     books: dict[int, CheckedBook] = defaultdict(CheckedBook)
     seen: dict[str, int] = defaultdict(int)
@@ -134,7 +134,7 @@ def walk(simulation: MarketSimulation) -> tuple[dict[int, CheckedBook], dict[str
     return books, seen
 
 
-def digest(simulation: MarketSimulation) -> str:
+def digest(simulation: OrderFlow) -> str:
     total = hashlib.sha256()
     for chunk in simulation:
         total.update(chunk.tobytes())
@@ -152,7 +152,7 @@ def digest(simulation: MarketSimulation) -> str:
     ],
 )
 def test_every_record_obeys_the_rules_of_a_market(instruments: int, live_orders: int, parameters: dict[str, str]) -> None:
-    simulation = MarketSimulation(events=60_000, seed=11, instruments=instruments, live_orders=live_orders, **parameters)  # type: ignore[arg-type]
+    simulation = OrderFlow(events=60_000, seed=11, instruments=instruments, live_orders=live_orders, **parameters)  # type: ignore[arg-type]
     books, seen = walk(simulation)
     assert len(books) == instruments
     assert sum(seen[name] for name in "RACMTF") == simulation.total
@@ -162,53 +162,53 @@ def test_every_record_obeys_the_rules_of_a_market(instruments: int, live_orders:
 
 
 def test_prices_near_zero_stay_positive_while_the_window_moves() -> None:
-    books, _ = walk(MarketSimulation(events=80_000, seed=5, live_orders=24, tick_size="1", start_price="5"))
+    books, _ = walk(OrderFlow(events=80_000, seed=5, live_orders=24, tick_size="1", start_price="5"))
     assert min(books[1].sides["B"]) >= 1_000_000_000
 
 
 def test_the_price_moves_and_the_window_follows() -> None:
-    simulation = MarketSimulation(events=400_000, seed=3, live_orders=30)
+    simulation = OrderFlow(events=400_000, seed=3, live_orders=30)
     _, width, _ = simulation._new_books()
     trades = np.concatenate([chunk["price"][chunk["action"] == ord("T")] for chunk in simulation]) // simulation.tick_size
     assert trades.max() - trades.min() > width
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
-    first = MarketSimulation(events=20_000, seed=9, instruments=3)
-    assert digest(first) == digest(first) == digest(MarketSimulation(events=20_000, seed=9, instruments=3))
-    assert digest(first) != digest(MarketSimulation(events=20_000, seed=10, instruments=3))
+    first = OrderFlow(events=20_000, seed=9, instruments=3)
+    assert digest(first) == digest(first) == digest(OrderFlow(events=20_000, seed=9, instruments=3))
+    assert digest(first) != digest(OrderFlow(events=20_000, seed=10, instruments=3))
 
 
 def test_the_chunk_size_does_not_change_the_events() -> None:
-    assert digest(simulate(events=30_000, seed=4, chunk=1_024)) == digest(simulate(events=30_000, seed=4, chunk=50_000))
+    assert digest(order_flow(events=30_000, seed=4, chunk=1_024)) == digest(order_flow(events=30_000, seed=4, chunk=50_000))
 
 
 def test_compiled_and_interpreted_runs_agree_bit_for_bit() -> None:
     code = (
-        "import hashlib; from tickdeck.simulation import simulate; h = hashlib.sha256();"
-        "[h.update(c.tobytes()) for c in simulate(events=3_000, seed=2, instruments=3, live_orders=90)]; print(h.hexdigest())"
+        "import hashlib; from tickdeck.simulation import order_flow; h = hashlib.sha256();"
+        "[h.update(c.tobytes()) for c in order_flow(events=3_000, seed=2, instruments=3, live_orders=90)]; print(h.hexdigest())"
     )
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == digest(simulate(events=3_000, seed=2, instruments=3, live_orders=90))
+    assert result.stdout.strip() == digest(order_flow(events=3_000, seed=2, instruments=3, live_orders=90))
     assert "Warning" not in result.stderr
 
 
 def test_the_number_of_events_is_exact() -> None:
     for events in (0, 1, 95, 96, 97, 5_000):
-        simulation = MarketSimulation(events=events, seed=1, live_orders=200)
+        simulation = OrderFlow(events=events, seed=1, live_orders=200)
         assert sum(len(chunk) for chunk in simulation) == simulation.total == events + 201
 
 
 def test_the_session_fills_the_trading_day() -> None:
-    simulation = MarketSimulation(events=200_000, seed=1, date="2024-07-01")
+    simulation = OrderFlow(events=200_000, seed=1, date="2024-07-01")
     *_, last = simulation
     assert to_ns("2024-07-01T19:40:00Z") < last["ts_event"][-1] < to_ns("2024-07-01T20:20:00Z")
 
 
 def test_the_first_instrument_is_the_busiest_unless_told_otherwise() -> None:
     def share(skew: float) -> float:
-        simulation = MarketSimulation(events=50_000, seed=1, instruments=10, live_orders=1_000, activity_skew=skew)
+        simulation = OrderFlow(events=50_000, seed=1, instruments=10, live_orders=1_000, activity_skew=skew)
         counts = np.bincount(np.concatenate([chunk["instrument_id"] for chunk in simulation]), minlength=11)
         return float(counts[1] / counts[1:].sum())
 
@@ -231,7 +231,7 @@ def test_the_first_instrument_is_the_busiest_unless_told_otherwise() -> None:
 )
 def test_a_value_out_of_range_is_a_one_line_error(parameters: dict[str, object]) -> None:
     with pytest.raises(UsageError) as caught:
-        MarketSimulation(**parameters)  # type: ignore[arg-type]
+        OrderFlow(**parameters)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tickdeck.core import EVENT, Instrument, Records, UsageError, price, price_text, to_ns
+from tickdeck.core import EVENT, Instrument, Records, UsageError, price, price_text
 from tickdeck.core.decimals import Amount
 from tickdeck.core.publishers import PUBLISHERS
-from tickdeck.simulation.tables import INTRADAY_BINS, alias_table, distance_quantiles, intraday_gaps, size_quantiles
+from tickdeck.simulation.session import session
+from tickdeck.simulation.tables import (
+    INTRADAY_BINS,
+    alias_table,
+    distance_quantiles,
+    intraday_gaps,
+    size_quantiles,
+    starting_ticks,
+)
 from tickdeck.tape.reader import CHUNK, ReadReport
 
 CLOCK = np.dtype(
@@ -66,16 +73,21 @@ WEIGHTS = (0.42, 0.04, 0.36, 0.17)
 RECORDS_PER_ACTION = 1.2
 """Measured with the weights above; sets the length of the session."""
 
-NEW_YORK = ZoneInfo("America/New_York")
-OPEN, CLOSE = "09:30:00", "16:00:00"
+SESSION_HOURS = 6.5
 
 
-class MarketSimulation:
-    """A simulated market: iterate for chunks of ``EVENT``, opening books first; every iteration gives the same events.
+class OrderFlow:
+    """Order flow without an exchange or participants: iterate for chunks of ``EVENT``, opening books first.
+
+    Every iteration gives the same events.
 
     Arrivals fall off with the distance from the opposite best price as a power law and every live order is as likely to be
     cancelled as any other (Cont, Stoikov and Talreja 2010); market orders walk the book in price-time order; the price moves
     only because of this flow. The order of instruments by activity follows a power law.
+
+    :class:`tickdeck.simulation.MarketSimulation` has participants, an exchange and auctions. This has none of these and no clusters of
+    activity or volatility, but an exact number of events, several times as fast, with as many live orders as asked for: input for tests
+    and measurements of books.
 
     Parameters
     ----------
@@ -108,8 +120,8 @@ class MarketSimulation:
 
     Examples
     --------
-    >>> simulation = MarketSimulation(events=10_000, seed=7)
-    >>> sum(len(chunk) for chunk in simulation)
+    >>> flow = OrderFlow(events=10_000, seed=7)
+    >>> sum(len(chunk) for chunk in flow)
     12001
     """
 
@@ -143,7 +155,8 @@ class MarketSimulation:
         self._start_tick = price(start_price) // self.tick_size
         if not 4 <= self._start_tick < 2**40:
             raise UsageError(f"start_price {start_price} must be at least 4 ticks of {tick_size} and below 2^40 of them")
-        self._open, self._close = session(date)
+        day = session(date, SESSION_HOURS, auctions=False)
+        self._open, self._close = day.open, day.close
         self._skew = activity_skew
         self.instruments = {
             number: Instrument(
@@ -177,7 +190,7 @@ class MarketSimulation:
         return self.events + len(self.instruments) * (self.target + 1)
 
     def __repr__(self) -> str:
-        return f"<MarketSimulation seed {self.seed}: {len(self.instruments)} instruments, {self.total:,} events>"
+        return f"<OrderFlow seed {self.seed}: {len(self.instruments)} instruments, {self.total:,} events>"
 
     def __iter__(self) -> Iterator[Records]:
         from tickdeck.simulation.kernels.flow import open_books, run_flow
@@ -229,34 +242,13 @@ class MarketSimulation:
         books["instrument_id"] = np.arange(1, count + 1)
         books["first_order"] = np.arange(count) * capacity
         books["first_level"] = np.arange(count) * width
-        # A low-discrepancy sequence spreads the starting prices; the first instrument starts at 1.
-        spread = 4.0 ** (2 * ((0.5 + np.arange(count) * 0.6180339887498949) % 1.0) - 1)
-        middle = np.maximum((self._start_tick * spread).astype(np.int64), 2)
+        middle = starting_ticks(self._start_tick, count)
         books["best_bid"], books["best_ask"] = middle, middle + 1
         books["low"] = books["wanted_low"] = np.maximum(middle - width // 2, 1)
         books["aggressor"] = ord("B")
         return books, width, capacity
 
 
-def session(day: str | datetime.date) -> tuple[int, int]:
-    """Open and close of a trading day in New York, ns since the epoch.
-
-    Raises
-    ------
-    UsageError
-        `day` is no ISO date.
-    """
-    try:
-        text = day if isinstance(day, str) else day.isoformat()
-        opened, closed = (
-            datetime.datetime.fromisoformat(f"{datetime.date.fromisoformat(text)}T{part}").replace(tzinfo=NEW_YORK)
-            for part in (OPEN, CLOSE)
-        )
-    except ValueError:
-        raise UsageError(f"{day!r} is not a date; write it as 2024-03-05") from None
-    return to_ns(opened), to_ns(closed)
-
-
-def simulate(**parameters: Any) -> MarketSimulation:
-    """A seeded simulated market; the parameters are those of :class:`MarketSimulation`."""
-    return MarketSimulation(**parameters)
+def order_flow(**parameters: Any) -> OrderFlow:
+    """A seeded order flow; the parameters are those of :class:`OrderFlow`."""
+    return OrderFlow(**parameters)

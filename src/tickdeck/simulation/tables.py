@@ -37,6 +37,36 @@ def intraday_gaps(session_ns: int, actions: float) -> NDArray[np.float64]:
     return gaps
 
 
+def activity_curve() -> NDArray[np.float64]:
+    """Share of the session's activity in each part of the day: the same U shape."""
+    gaps = intraday_gaps(INTRADAY_BINS, 1.0)
+    share: NDArray[np.float64] = (1.0 / gaps) / (1.0 / gaps).sum()
+    return share
+
+
+OFFSET_EXPONENT = 1.6
+"""Density of limit orders at a distance of d ticks from their own best price: (1 + d) to the power of minus this (Bouchaud, Mézard
+and Potters 2002)."""
+FARTHEST_OFFSET = 400
+
+
+def offset_quantiles() -> NDArray[np.int32]:
+    """Distances behind the own best price, 0 to FARTHEST_OFFSET ticks, such that a uniform draw of an entry follows the power law."""
+    rates = np.arange(1, FARTHEST_OFFSET + 2, dtype=np.float64) ** -OFFSET_EXPONENT
+    cumulative = np.cumsum(rates) / rates.sum()
+    middles = (np.arange(DISTANCE_ENTRIES) + 0.5) / DISTANCE_ENTRIES
+    return np.searchsorted(cumulative, middles).astype(np.int32)
+
+
+def starting_ticks(start: int, count: int) -> NDArray[np.int64]:
+    """Starting prices of `count` instruments between a quarter and four times of `start`, that of the first; at least 2 ticks.
+
+    A low-discrepancy sequence spreads them.
+    """
+    spread = 4.0 ** (2 * ((0.5 + np.arange(count) * 0.6180339887498949) % 1.0) - 1)
+    return np.maximum((start * spread).astype(np.int64), 2)
+
+
 def alias_table(weights: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
     """Walker's alias table (Vose 1991): draw k uniformly, then keep it unless 64 random bits are above ``accept[k]``, else take
     ``other[k]``."""

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from tickdeck.simulation import simulate
+from tickdeck.simulation import order_flow
 from tickdeck.soak.campaign import FindingError
 from tickdeck.tape import write
 
@@ -28,7 +28,7 @@ class ConversionCampaign:
         """Start a conversion, kill it, look at what is there."""
         source = self._folder / "a.npy"
         if not source.exists():
-            market = simulate(events=_EVENTS, seed=1)
+            market = order_flow(events=_EVENTS, seed=1)
             write(source, market, market.instruments)
         name = rng.choice(_TARGETS)
         whole, usual = self._expected(name)

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from tickdeck.core import TickdeckError
-from tickdeck.simulation import simulate
+from tickdeck.simulation import order_flow
 from tickdeck.soak.json_frames import SEEDS
 from tickdeck.tape import Source, write
 
@@ -104,7 +104,7 @@ def _written(name: str, format: str) -> bytes:
     """A simulated minute as Tickdeck writes it."""
     import tempfile
 
-    market = simulate(events=150, seed=1, instruments=1, live_orders=40)
+    market = order_flow(events=150, seed=1, instruments=1, live_orders=40)
     events = np.concatenate(list(islice(market, 4)))
     if format == "lobster":
         # LOBSTER has no clear and no modify, and no sequence but the row.
