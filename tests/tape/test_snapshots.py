@@ -64,13 +64,6 @@ def test_a_truncated_snapshot_falls_back(tmp_path: Path) -> None:
         assert found is not None and found.sequence == 1 and "damaged" in found.skipped[0]
 
 
-def test_a_snapshot_of_records_that_the_journal_lost_is_passed_over(tmp_path: Path) -> None:
-    write_snapshot(tmp_path, 10, ARRAYS)
-    write_snapshot(tmp_path, 20, ARRAYS)
-    found = latest_snapshot(tmp_path, most=15)
-    assert found is not None and found.sequence == 10 and "after 15" in found.skipped[0]
-
-
 def test_a_snapshot_under_another_name_is_passed_over(tmp_path: Path) -> None:
     path = write_snapshot(tmp_path, 10, ARRAYS)
     path.rename(path.with_name(f"snapshot-{11:020d}.npz"))

@@ -34,7 +34,7 @@ class JournalReader:
     next : int
         The sequence number that follows the last one read.
     metadata : dict of str to str
-        Of the last segment that has any.
+        Of the newest segment whose beginning is whole.
 
     Raises
     ------
@@ -48,9 +48,9 @@ class JournalReader:
             raise FormatError("no such folder; name that of a journal", path=str(folder))
         self.tails: list[Tail] = []
         self.next = start
-        self.metadata: dict[str, str] = {}
         self._layout = Layout(dtype)
         self._chunk = chunk
+        self.metadata = self._newest_metadata()
 
     def __iter__(self) -> Iterator[tuple[int, Records | str]]:
         size = self._layout.dtype.itemsize
@@ -69,6 +69,14 @@ class JournalReader:
             count += len(content)
         if count:
             yield first, pending[:count]
+
+    def _newest_metadata(self) -> dict[str, str]:
+        for _, path in reversed(segment_paths(self.folder)):
+            segment = Segment(path, self._layout)
+            segment.close()
+            if segment.metadata is not None:
+                return segment.metadata
+        return {}
 
     def _room(self) -> Records:
         return np.empty(self._chunk, self._layout.dtype)
@@ -93,7 +101,6 @@ class JournalReader:
                 )
             segment = Segment(path, self._layout, start, limit)
             try:
-                self.metadata = segment.metadata or self.metadata
                 for first, content in segment:
                     skipped = max(start - first, 0)
                     self.next = segment.next

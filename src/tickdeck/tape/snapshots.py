@@ -99,20 +99,10 @@ def write_snapshot(
     return target
 
 
-def latest_snapshot(folder: str | Path, most: int | None = None) -> Snapshot | None:
-    """The newest snapshot that is whole; None where there is none.
-
-    Parameters
-    ----------
-    folder : str or Path
-    most : int, optional
-        Pass over snapshots that contain later records than this one.
-    """
+def latest_snapshot(folder: str | Path) -> Snapshot | None:
+    """The newest snapshot that is whole; None where there is none."""
     skipped: list[str] = []
     for sequence, path in snapshot_paths(Path(folder)):
-        if most is not None and sequence > most:
-            skipped.append(f"{path}: contains records after {most:,}, which the journal does not have")
-            continue
         try:
             arrays, meta = read_snapshot(path, sequence)
         except FormatError as error:
