@@ -16,8 +16,8 @@ ARRAYS = {"pool": np.arange(100, dtype=np.int64), "events": np.zeros(7, EVENT), 
 
 def test_arrays_and_meta_come_back(tmp_path: Path) -> None:
     path = write_snapshot(tmp_path, 12, ARRAYS, {"names": ["alice"], "clock": 2**62})
-    found = latest_snapshot(tmp_path)
-    assert found is not None and (found.sequence, found.path, found.skipped) == (12, path, [])
+    found, damaged_ones = latest_snapshot(tmp_path)
+    assert found is not None and (found.sequence, found.path, damaged_ones) == (12, path, [])
     assert found.meta == {"names": ["alice"], "clock": 2**62}
     assert found.arrays.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
@@ -32,7 +32,7 @@ def test_only_the_newest_two_stay(tmp_path: Path) -> None:
 
 
 def test_none_where_there_is_none(tmp_path: Path) -> None:
-    assert latest_snapshot(tmp_path) is None
+    assert latest_snapshot(tmp_path) == (None, [])
 
 
 def test_every_damaged_byte_falls_back_to_the_older_one_or_does_no_harm(tmp_path: Path) -> None:
@@ -44,14 +44,14 @@ def test_every_damaged_byte_falls_back_to_the_older_one_or_does_no_harm(tmp_path
         damaged = bytearray(content)
         damaged[at] ^= 1 << at % 8
         path.write_bytes(damaged)
-        found = latest_snapshot(tmp_path)
+        found, damaged_ones = latest_snapshot(tmp_path)
         assert found is not None
         if found.sequence == 2:
             assert found.meta == {"a": 1}
             assert all(found.arrays[name].tobytes() == array.tobytes() for name, array in ARRAYS.items()), at
         else:
             fallbacks += 1
-            assert len(found.skipped) == 1 and str(path) in found.skipped[0] and "\n" not in found.skipped[0]
+            assert len(damaged_ones) == 1 and str(path) in damaged_ones[0] and "\n" not in damaged_ones[0]
     assert fallbacks > len(content) // 2
 
 
@@ -60,14 +60,15 @@ def test_a_truncated_snapshot_falls_back(tmp_path: Path) -> None:
     path = write_snapshot(tmp_path, 2, ARRAYS)
     for size in (0, 10, path.stat().st_size - 1):
         os.truncate(path, size)
-        found = latest_snapshot(tmp_path)
-        assert found is not None and found.sequence == 1 and "damaged" in found.skipped[0]
+        found, damaged_ones = latest_snapshot(tmp_path)
+        assert found is not None and found.sequence == 1 and "damaged" in damaged_ones[0]
 
 
 def test_a_snapshot_under_another_name_is_passed_over(tmp_path: Path) -> None:
     path = write_snapshot(tmp_path, 10, ARRAYS)
     path.rename(path.with_name(f"snapshot-{11:020d}.npz"))
-    assert latest_snapshot(tmp_path) is None
+    found, passed_over = latest_snapshot(tmp_path)
+    assert found is None and "another's name" in passed_over[0]
 
 
 def test_a_snapshot_that_cannot_be_written_leaves_the_ones_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,8 +142,8 @@ class JournalWriter:
         self._close_file()
         self._begin(limit=self._next)
 
-    def close(self) -> None:
-        """End the segment and free the folder for another writer."""
+    def close(self, reason: str = "it is closed") -> None:
+        """End the segment and free the folder for another writer; `reason` is told to who appends later."""
         if self._lock < 0:
             return
         try:
@@ -153,7 +153,7 @@ class JournalWriter:
             self._close_file()
             os.close(self._lock)
             self._lock = -1
-            self._stopped = "it is closed"
+            self._stopped = reason
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +35,12 @@ class Snapshot:
     meta : dict
         As it was given; only what JSON can hold.
     path : Path
-    skipped : list of str
-        Newer snapshots that were passed over, and why.
     """
 
     sequence: int
     arrays: dict[str, NDArray[Any]]
     meta: dict[str, Any]
     path: Path
-    skipped: list[str] = field(default_factory=list)
 
 
 def write_snapshot(
@@ -99,17 +96,17 @@ def write_snapshot(
     return target
 
 
-def latest_snapshot(folder: str | Path) -> Snapshot | None:
-    """The newest snapshot that is whole; None where there is none."""
-    skipped: list[str] = []
+def latest_snapshot(folder: str | Path) -> tuple[Snapshot | None, list[str]]:
+    """The newest snapshot that is whole (None where there is none), and why newer ones were passed over."""
+    damaged: list[str] = []
     for sequence, path in snapshot_paths(Path(folder)):
         try:
             arrays, meta = read_snapshot(path, sequence)
         except FormatError as error:
-            skipped.append(str(error))
+            damaged.append(str(error))
         else:
-            return Snapshot(sequence, arrays, meta, path, skipped)
-    return None
+            return Snapshot(sequence, arrays, meta, path), damaged
+    return None, damaged
 
 
 def snapshot_paths(folder: Path) -> list[tuple[int, Path]]:
