@@ -54,6 +54,25 @@ _ODD: dict[str, tuple[int, ...]] = {
     "phase": (0, 7, 255, *map(int, Phase)),
 }
 """Values that are out of place in most commands."""
+_RELEVANT = {
+    CommandKind.CANCEL: ("ts", "client_order_id", "order_id", "participant_id", "flags"),
+    CommandKind.REPLACE: (
+        "ts",
+        "client_order_id",
+        "order_id",
+        "participant_id",
+        "flags",
+        "size",
+        "size",
+        "price",
+        "price",
+        "trigger_price",
+    ),
+    CommandKind.CANCEL_ALL: ("ts", "participant_id", "instrument_id", "side"),
+    CommandKind.PHASE: ("ts", "instrument_id", "phase"),
+    CommandKind.REFERENCE: ("ts", "instrument_id", "price"),
+}
+"""Fields that a command of a kind looks at; all of them in others."""
 
 
 @dataclass
@@ -103,8 +122,9 @@ _CALM = Style((60, 10, 15, 1, 0, 2, 1), (80, 10, 0, 0, 0, 0, 0, 0), (70, 5, 10, 
 _STOPS = Style((60, 6, 10, 1, 1, 2, 1), (50, 8, 14, 14, 14, 0, 0, 0), (70, 5, 10, 5, 10, 0, 0), 0.1, 0.1, 0.2, 0.1, 0.01, 5)
 _PEGS = Style((60, 6, 10, 1, 1, 2, 1), (50, 8, 0, 5, 0, 12, 12, 13), (70, 5, 10, 5, 10, 0, 0), 0.1, 0.1, 0.1, 0.1, 0.01, 5)
 _DAYS = Style((60, 6, 12, 1, 14, 4, 2), (70, 14, 4, 4, 3, 2, 2, 2), (50, 12, 4, 3, 8, 8, 8), 0.2, 0.15, 0.1, 0.1, 0.01, 4)
-_WILD = Style((60, 8, 12, 2, 5, 3, 2), (50, 10, 7, 7, 6, 7, 7, 7), (50, 10, 12, 10, 10, 4, 4), 0.2, 0.15, 0.2, 0.2, 0.15, 6)
-STYLES = (_CALM, _STOPS, _PEGS, _DAYS, _WILD)
+_WILD = Style((60, 10, 14, 4, 6, 3, 4), (50, 10, 7, 7, 6, 7, 7, 7), (50, 10, 12, 10, 10, 4, 4), 0.2, 0.15, 0.2, 0.2, 0.2, 6)
+_EXITS = Style((60, 3, 12, 1, 4, 2, 2), (70, 10, 4, 4, 4, 2, 2, 2), (70, 5, 8, 4, 5, 4, 4), 0.2, 0.15, 0.2, 0.35, 0.02, 4)
+STYLES = (_CALM, _STOPS, _PEGS, _DAYS, _WILD, _EXITS)
 
 
 def random_scenario(rng: random.Random, count: int) -> Scenario:
@@ -178,7 +198,7 @@ class Flow:
         elif kind == CommandKind.REFERENCE:
             fields["price"] = self._price(listing) + rng.choice((0, 0, 1))
         while rng.random() < style.oddness:
-            name = rng.choice(list(_ODD))
+            name = rng.choice(_RELEVANT.get(kind, tuple(_ODD)))
             fields[name] = rng.choice(_ODD[name])
         return Command(**fields)
 
@@ -222,7 +242,7 @@ class Flow:
                 fields["display_size"], size = listing.lot * rng.randint(1, 3), size * 2
             elif rng.random() < style.hidden:
                 flags |= OrderFlag.HIDDEN
-            if may_rest and rng.random() < 0.07:
+            if may_rest and rng.random() < 0.12:
                 flags |= OrderFlag.POST_ONLY
         if kind in (OrderType.LIMIT, OrderType.MARKET) and not flags & OrderFlag.POST_ONLY and rng.random() < 0.07:
             fields["minimum_size"] = rng.randint(1, size) if force not in (TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE) else 0
@@ -251,7 +271,7 @@ class Flow:
         fields["size"] = rng.choice((KEEP, self._size(listing), self._size(listing)))
         if rng.random() < 0.5:
             fields["price"] = self._price(listing)
-        if rng.random() < 0.1:
+        if rng.random() < 0.2:
             fields["trigger_price"] = self._price(listing)
 
 
