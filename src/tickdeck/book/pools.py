@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import mmap
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -121,6 +122,20 @@ class PoolMemory:
     def nbytes(self) -> int:
         """Bytes reserved; the system backs only what was touched."""
         return sum(array.nbytes for array in self.arrays.values())
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], attempt: int, bound: int) -> None:
+        """Become the memory whose `arrays`, hash attempt and number of bound keys these are."""
+        for name, array in arrays.items():
+            self._allocate(name, len(array), self.arrays[name].dtype)
+            self.arrays[name][:] = array
+        self.header = self.arrays["header"]
+        self._attempt, self._bound = attempt, bound
+        self._refresh()
+
+    @property
+    def hashing(self) -> tuple[int, int]:
+        """Hash attempt and number of bound keys, which `restore` needs beside the arrays."""
+        return self._attempt, self._bound
 
     def _allocate(self, name: str, count: int, dtype: np.dtype[Any]) -> None:
         """Zeroed memory for a pool, which the system backs when it is touched; large pools on huge pages."""
