@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         price_text,
         to_ns,
     )
+    from tickdeck.risk import Account, Limits, RiskGate
     from tickdeck.simulation import simulate
     from tickdeck.tape import Catalog, DataSource, read, write
 
@@ -45,6 +46,9 @@ _HOMES = {
     "Catalog": "tape",
     "DataSource": "tape",
     "read": "tape",
+    "Account": "risk",
+    "Limits": "risk",
+    "RiskGate": "risk",
     "simulate": "simulation",
     "write": "tape",
 }
@@ -53,13 +57,16 @@ __all__ = [
     "BBO",
     "EVENT",
     "UNDEF_PRICE",
+    "Account",
     "Action",
     "Catalog",
     "DataSource",
     "Flag",
     "Instrument",
+    "Limits",
     "Market",
     "OrderBook",
+    "RiskGate",
     "Side",
     "TickdeckError",
     "price",

@@ -51,10 +51,10 @@ def divide(high, low, divisor):
     return _divide_long(high, low, divisor)
 
 
-def reciprocal(divisor):
+def reciprocal(divisor: int) -> tuple[int, int, int]:
     """Python only: what :func:`divide_by` needs of a fixed divisor below 2^63: (divisor shifted up, reciprocal, shift)."""
-    shift = 64 - int(divisor).bit_length()
-    shifted = int(divisor) << shift
+    shift = 64 - divisor.bit_length()
+    shifted = divisor << shift
     return shifted, (2**128 - 1) // shifted - 2**64, shift
 
 

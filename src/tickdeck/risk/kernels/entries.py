@@ -75,5 +75,5 @@ def call_time(at, ts):
 
 
 @kernel(entry=True)
-def call_revalue(at, instrument):
-    updates.revalue_all(at, instrument)
+def call_revalue(at, account, instrument):
+    updates.revalue(at, account, instrument)

@@ -10,6 +10,7 @@ Accounts and instruments are numbered 1, 2, 3, ...; row 0 of every array means "
     positions       size, cost, cash flow, open sizes, values                    order_limits     two halves, a row a pair
     lots            FIFO lots, linked; a free list                               spans            [start, end) of hours and blackouts
     duplicates      the last orders, four to a hash bucket                       days, weeks      when they begin
+    deposits        money paid in, a row an account and `CURRENCIES` a row
 
 An *amount* is price times size in 128 bits (for an inverse contract minus its value in money), exact. *Money* is int64 in units of a
 ten-thousandth of the smallest coin of its currency; *base* money is that of the gate's currency. A limit of ``NO_LIMIT`` is none.
@@ -32,6 +33,7 @@ SHARE_SCALE = 10**9
 """Units of a share, a rate and a leverage of 1."""
 COIN = 10**4
 """Units of money in the smallest coin of a currency."""
+CURRENCIES = 16
 WAYS = 4
 """Orders that a hash bucket of the duplicates remembers."""
 BY_RATES = 2**63 - 1
@@ -197,7 +199,7 @@ SPAN = np.dtype([("start", "<i8"), ("end", "<i8")], align=True)
 
 Risk = namedtuple(
     "Risk",
-    "at control header accounts instruments positions lots duplicates order_limits account_limits spans days weeks",
+    "at control header accounts instruments positions lots duplicates deposits order_limits account_limits spans days weeks",
 )
 RISK_DTYPES = (
     CONTROL,
@@ -207,13 +209,14 @@ RISK_DTYPES = (
     POSITION,
     LOT,
     RECENT,
+    np.dtype("<i8"),
     ORDER_LIMIT,
     ACCOUNT_LIMIT,
     SPAN,
     np.dtype("<i8"),
     np.dtype("<i8"),
 )
-STATE = ("header", "accounts", "instruments", "positions", "lots", "duplicates")
+STATE = ("header", "accounts", "instruments", "positions", "lots", "duplicates", "deposits")
 """The arrays that make up the state."""
 unpack = views(Risk, RISK_DTYPES)
 """From the address of a handle to the arrays."""
