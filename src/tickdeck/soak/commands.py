@@ -17,6 +17,8 @@ from tickdeck.soak.oracle_orders import BUY, NEITHER, PEGS, PRICE_TIME, PRO_RATA
 TICK = 10**7
 _MIDDLE = 100
 _SIDES = (BUY, SELL)
+_TYPES, _FORCES = tuple(OrderType), tuple(TimeInForce)
+_POST_ONLY, _REDUCE_ONLY, _HIDDEN = int(OrderFlag.POST_ONLY), int(OrderFlag.REDUCE_ONLY), int(OrderFlag.HIDDEN)
 _ODD: dict[str, tuple[int, ...]] = {
     "ts": (0, -1, -(2**63)),
     "client_order_id": (0, 1, 2**63, 2**64 - 1),
@@ -223,8 +225,8 @@ class Flow:
         self._made += 1
         fields["client_order_id"] = self._made
         self._owners.append((fields["participant_id"], self._made))
-        kind = OrderType(rng.choices(list(OrderType), style.types)[0])
-        force = TimeInForce(rng.choices(list(TimeInForce), style.forces)[0])
+        kind = rng.choices(_TYPES, style.types)[0]
+        force = rng.choices(_FORCES, style.forces)[0]
         if kind not in (OrderType.LIMIT, OrderType.MARKET) and force not in (TimeInForce.DAY, TimeInForce.GTD):
             force = TimeInForce.GTC
         size, flags = self._size(listing), 0
@@ -241,13 +243,13 @@ class Flow:
             if may_rest and rng.random() < style.iceberg:
                 fields["display_size"], size = listing.lot * rng.randint(1, 3), size * 2
             elif rng.random() < style.hidden:
-                flags |= OrderFlag.HIDDEN
+                flags |= _HIDDEN
             if may_rest and rng.random() < 0.12:
-                flags |= OrderFlag.POST_ONLY
-        if kind in (OrderType.LIMIT, OrderType.MARKET) and not flags & OrderFlag.POST_ONLY and rng.random() < 0.07:
+                flags |= _POST_ONLY
+        if kind in (OrderType.LIMIT, OrderType.MARKET) and not flags & _POST_ONLY and rng.random() < 0.07:
             fields["minimum_size"] = rng.randint(1, size) if force not in (TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE) else 0
         if rng.random() < style.reducing:
-            flags |= OrderFlag.REDUCE_ONLY
+            flags |= _REDUCE_ONLY
         if rng.random() < style.grouped:
             fields["group"] = rng.randint(1, 3)
         if force == TimeInForce.GTD:

@@ -28,6 +28,9 @@ from tickdeck.soak.oracle_orders import (
 )
 from tickdeck.soak.oracle_phases import OraclePhases
 
+_POST_ONLY, _REDUCE_ONLY = int(OrderFlag.POST_ONLY), int(OrderFlag.REDUCE_ONLY)
+_HIDDEN, _BY_ORDER_ID = int(OrderFlag.HIDDEN), int(OrderFlag.BY_ORDER_ID)
+
 
 class OracleExchange(OraclePhases):
     """All markets, participants and commands.
@@ -136,9 +139,9 @@ class OracleExchange(OraclePhases):
             expire=command.expire_ts if command.time_in_force == TimeInForce.GTD else None,
             group=command.group,
             self_trade=command.self_trade,
-            post_only=bool(command.flags & OrderFlag.POST_ONLY),
-            reduce_only=bool(command.flags & OrderFlag.REDUCE_ONLY),
-            hidden=bool(command.flags & OrderFlag.HIDDEN) or command.order_type in PEGS,
+            post_only=bool(command.flags & _POST_ONLY),
+            reduce_only=bool(command.flags & _REDUCE_ONLY),
+            hidden=bool(command.flags & _HIDDEN) or command.order_type in PEGS,
             entry=next(self.entries),
             extreme=market.last,
         )
@@ -154,7 +157,7 @@ class OracleExchange(OraclePhases):
         """The participant's live order that a command names."""
         if not self._knows(command.participant_id):
             return None, Reason.UNKNOWN_PARTICIPANT
-        if command.flags & OrderFlag.BY_ORDER_ID:
+        if command.flags & _BY_ORDER_ID:
             found = [market.orders[command.order_id] for market in self.markets.values() if command.order_id in market.orders]
             order = found[0] if found and found[0].participant == command.participant_id else None
             return order, Reason.UNKNOWN_ORDER

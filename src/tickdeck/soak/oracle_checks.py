@@ -10,7 +10,9 @@ _MOST_TICKS, _MOST = 2**50, 2**61
 _MAY_REST = (TimeInForce.GTC, TimeInForce.DAY, TimeInForce.GTD)
 _AT_AUCTION = (TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE)
 _COLLECTING = (Phase.PRE_OPEN, Phase.VOLATILITY, Phase.PRE_CLOSE)
-_FLAGS = OrderFlag.POST_ONLY | OrderFlag.REDUCE_ONLY | OrderFlag.HIDDEN | OrderFlag.BY_ORDER_ID
+_HIDDEN, _POST_ONLY = int(OrderFlag.HIDDEN), int(OrderFlag.POST_ONLY)
+_FLAGS = int(OrderFlag.POST_ONLY | OrderFlag.REDUCE_ONLY | OrderFlag.HIDDEN | OrderFlag.BY_ORDER_ID)
+_TYPES, _FORCES, _MODES = tuple(map(int, OrderType)), tuple(map(int, TimeInForce)), tuple(map(int, SelfTrade))
 
 FOLLOWING: dict[Phase, tuple[Phase, ...]] = {
     Phase.CLOSED: (Phase.PRE_OPEN, Phase.CONTINUOUS),
@@ -26,9 +28,9 @@ def new_order(command: Command, market: Market) -> Reason:
     """Everything about a new order but who sent it, under which client order id, and for which instrument."""
     if command.side not in (BUY, SELL):
         return Reason.BAD_SIDE
-    if command.order_type not in list(OrderType):
+    if command.order_type not in _TYPES:
         return Reason.BAD_ORDER_TYPE
-    if command.time_in_force not in list(TimeInForce):
+    if command.time_in_force not in _FORCES:
         return Reason.BAD_TIME_IN_FORCE
     return (
         size(command.size, market)
@@ -101,9 +103,9 @@ def _display_and_minimum(command: Command, market: Market) -> Reason:
 def _combination(command: Command) -> Reason:
     kind, force = command.order_type, command.time_in_force
     is_limit, may_rest = kind == OrderType.LIMIT, force in _MAY_REST
-    is_hidden, is_post_only = bool(command.flags & OrderFlag.HIDDEN), bool(command.flags & OrderFlag.POST_ONLY)
+    is_hidden, is_post_only = bool(command.flags & _HIDDEN), bool(command.flags & _POST_ONLY)
     is_refused = (
-        command.self_trade not in list(SelfTrade)
+        command.self_trade not in _MODES
         or command.flags & ~_FLAGS
         or (is_post_only and not (is_limit and may_rest))
         or (command.display_size and (not (is_limit and may_rest) or is_hidden))
