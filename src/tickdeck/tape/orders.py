@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,6 @@ from numpy.typing import NDArray
 
 from tickdeck.core import FormatError, Instrument, Records, UsageError
 from tickdeck.tape.event_csv import header_of, split_row
-from tickdeck.tape.event_jsonl import cell_of
 from tickdeck.tape.event_schema import SHOWN, RowError
 from tickdeck.tape.order_cells import Cells
 from tickdeck.tape.order_rows import RowMaker
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 1 << 24
 _BOM = codecs.BOM_UTF8
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_OBJECT = msgspec.json.Decoder(dict[str, object], float_hook=str)
+"""Leaves the text of a number as it stands; integers are exact anyway."""
 _UNIT = "\x1f"
 _NOT_TEXT = "\ufffd"
 """Stands for bytes that are no UTF-8."""
@@ -245,46 +246,61 @@ def _blanked(cells: Cells) -> Cells:
 
 
 def _json_blocks(source: Source, report: ReadReport) -> Iterator[Cells]:
-    """Blocks of JSON lines. Python takes them apart one by one: bulk parsers make floats of the numbers."""
     import polars as pl
 
     skip = len(_BOM) if source.head.startswith(_BOM) else 0
-    line = 0
+    before = 0
     ignored: dict[str, None] = {}
     for text in _text_blocks(source, skip):
-        columns: dict[str, list[str]] = {name: [] for name in COLUMNS}
-        rows: list[int] = []
+        lines = text.split("\n")
+        places = [at for at, line in enumerate(lines) if line.strip() and not line.startswith("#")]
+        rows = np.array(places, np.int64) + before + 1
+        before += len(lines)
+        if not len(rows):
+            continue
         bad: dict[int, str] = {}
-        for each in text.split("\n"):
-            line += 1
-            if not each.strip() or each.startswith("#"):
+        objects = _objects([lines[at] for at in places], bad)
+        columns: dict[str, list[str]] = {}
+        for key in dict.fromkeys(key for each in objects for key in each):
+            name = key.lower() if key.lower() in COLUMNS else ALIASES.get(key.lower())
+            if name is None:
+                ignored[key[:SHOWN]] = None
                 continue
-            cells = dict.fromkeys(COLUMNS, "")
-            try:
-                _take_object(each, cells, ignored)
-            except RowError as error:
-                bad[len(rows)] = str(error)
-                cells = dict.fromkeys(COLUMNS, "")
-            for name, cell in cells.items():
-                columns[name].append(cell)
-            rows.append(line)
-        series = {name: pl.Series(values, dtype=pl.String).str.strip_chars() for name, values in columns.items() if any(values)}
-        if rows:
-            yield Cells(series, np.array(rows, np.int64), bad)
+            cells = columns.setdefault(name, [""] * len(objects))
+            for at, each in enumerate(objects):
+                if (value := each.get(key)) is not None:
+                    cells[at] = value.strip() if type(value) is str else _number_text(key, value, at, bad)
+        series = {name: pl.Series(cells, dtype=pl.String) for name, cells in columns.items()}
+        yield _blanked(Cells(series, rows, bad))
     if ignored:
-        report.notes["ignored_columns"] = list(ignored)
+        report.notes["ignored_columns"] = list(ignored)[:SHOWN]
 
 
-def _take_object(line: str, cells: dict[str, str], ignored: dict[str, None]) -> None:
-    if _NOT_TEXT in line:
-        raise RowError(f"is no text in UTF-8: {line[:SHOWN]!r}")
-    try:
-        values = _OBJECT.decode(line)
-    except msgspec.DecodeError as error:
-        raise RowError(f"no JSON object ({error}): {line[:SHOWN]}") from None
-    for key, raw in values.items():
-        name = key if key in cells else ALIASES.get(key.lower(), key.lower())
-        if name in cells:
-            cells[name] = cell_of(key, bytes(raw))
-        elif len(ignored) < SHOWN:
-            ignored[key] = None
+def _objects(lines: list[str], bad: dict[int, str]) -> list[dict[str, object]]:
+    """The lines as objects; one by one only where one of them is none."""
+    text = "\n".join(lines)
+    if _NOT_TEXT not in text:
+        with suppress(msgspec.DecodeError, ValueError):
+            objects = _OBJECT.decode_lines(text)
+            if len(objects) == len(lines):
+                return objects
+    objects = []
+    for at, line in enumerate(lines):
+        try:
+            objects.append(_OBJECT.decode(line))
+            fault = f"is no text in UTF-8: {line[:SHOWN]!r}" if _NOT_TEXT in line else ""
+        except (msgspec.DecodeError, ValueError) as error:
+            objects.append({})
+            fault = f"no JSON object ({error}): {line[:SHOWN]}"
+        if fault:
+            bad[at] = fault
+    return objects
+
+
+def _number_text(key: str, value: object, at: int, bad: dict[int, str]) -> str:
+    """A whole number as text; other numbers are text already, what is none is a fault."""
+    if type(value) is int:
+        return str(value)
+    shown = msgspec.json.encode(value).decode()[:SHOWN]
+    bad.setdefault(at, f"{key} is {shown}, neither text nor a number")
+    return ""
