@@ -168,21 +168,25 @@ class PoolMemory:
         self._allocate(name, count, dtype)
         self.arrays[name][: len(kept)] = kept
 
-    def grow(self) -> None:
-        """Double whatever is full."""
+    def grow(self, events: int = 1) -> None:
+        """Double whatever has no room for so many events, and whatever is full."""
         header = self.header[0]
-        if header["live"] >= header["order_capacity"]:
+        while header["live"] + events > header["order_capacity"]:
             self._double("orders")
-        if header["page_room"] < 1:
+            header["order_capacity"] = len(self.arrays["orders"]) - 1
+        while header["page_room"] < events:
             header["page_room"] += len(self.arrays["pages"])
             self._double("pages")
             self._double("levels")
-        if header["node_room"] < layout.NODES_PER_EVENT:
+        while header["node_room"] < layout.NODES_PER_EVENT * events:
             header["node_room"] += len(self.arrays["nodes"])
             self._double("nodes")
             self._double("children")
-        if header["live"] >= header["index_limit"]:
-            self._rebuild_index(2 * len(self.arrays["slots"]))
+        slots = len(self.arrays["slots"])
+        while header["live"] + events > _index_limit(slots):
+            slots *= 2
+        if slots > len(self.arrays["slots"]):
+            self._rebuild_index(slots)
         self._refresh()
 
     def rehash(self) -> None:

@@ -1,0 +1,1 @@
+"""Compiled matching: memory layout, places of orders, trades, disciplines, auctions, phases, commands."""
