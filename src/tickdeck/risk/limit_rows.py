@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickdeck.core import Instrument, Records
-from tickdeck.risk.kernels.layout import ACCOUNT_LIMIT, CREDIT, NO_LIMIT, ORDER_LIMIT, SPAN
+from tickdeck.risk.kernels.layout import ACCOUNT_LIMIT, CREDIT, NO_LIMIT, ORDER_LIMIT, SIZE_CEILING, SPAN
 from tickdeck.risk.limits import AccountLimits, InstrumentLimits, Limits, floor_units
 from tickdeck.risk.schedule import Calendar, blackouts_of, duration_ns, hours_of
 
@@ -63,11 +63,12 @@ class SpanTable:
 def _order_row(limits: InstrumentLimits, instrument: Instrument, money_decimals: int, spans: SpanTable) -> tuple[Any, ...]:
     *places, has_hours = spans.fields(limits.calendar)
     return (
-        _units(limits.max_order_size, instrument.size_decimals),
+        min(_units(limits.max_order_size, instrument.size_decimals), SIZE_CEILING),
         _units(limits.max_notional, money_decimals),
         _units(limits.price_collar_percent, _PERCENT_DECIMALS),
-        _units(limits.max_position, instrument.size_decimals),
+        min(_units(limits.max_position, instrument.size_decimals), SIZE_CEILING),
         _units(limits.max_trade_loss, money_decimals),
+        *((0, 0) if limits.calendar else (-NO_LIMIT, NO_LIMIT)),
         *places,
         bool(limits.restricted),
         has_hours,

@@ -137,7 +137,9 @@ def _reduced(numerator: int, divisor: int, what: str) -> tuple[int, int]:
 
 def _two_divisors(numerator: int, exponent: int, what: str) -> tuple[int, int, int]:
     """``numerator / 10^exponent`` as (numerator, first divisor, second divisor), the second even or 1."""
-    while exponent > 0 and numerator % 10 == 0 and numerator:
+    if numerator == 0:
+        return 0, 1, 1
+    while exponent > 0 and numerator % 10 == 0:
         numerator, exponent = numerator // 10, exponent - 1
     if exponent < 0:
         numerator, exponent = numerator * 10**-exponent, 0

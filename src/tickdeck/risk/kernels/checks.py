@@ -24,7 +24,6 @@ from tickdeck.risk.kernels.layout import (
     REDUCE_ONLY,
     REDUCING,
     SHARE_SCALE,
-    SIZE_CEILING,
     WAYS,
     unpack,
 )
@@ -67,17 +66,27 @@ def span_of(spans, first, last, now):
     return low if low >= np.int64(first) else np.int64(-1)
 
 
-@kernel
-def times_allow(p, limit, now):
-    """Trading hours and blackouts. The limit is when the nearest span ends or starts."""
+@kernel(rare=True)
+def times_allow(control, limits, row, spans, now):
+    """Trading hours and blackouts; notes until when the answer holds. The limit of a refusal is when the span ends or starts."""
+    limit = limits[row]
+    calm_from, calm_until = -np.int64(NO_LIMIT), np.int64(NO_LIMIT)
     if limit.has_hours:
-        row = span_of(p.spans, limit.hours_from, limit.hours_to, now)
-        if row < 0 or now >= p.spans[row].end:
-            return refuse(p.control, Reason.OUTSIDE_HOURS, p.spans[row].end if row >= 0 else np.int64(0), now)
+        at = span_of(spans, limit.hours_from, limit.hours_to, now)
+        if at < 0 or now >= spans[at].end:
+            return refuse(control, Reason.OUTSIDE_HOURS, spans[at].end if at >= 0 else np.int64(0), now)
+        calm_from, calm_until = np.int64(spans[at].start), np.int64(spans[at].end)
     if limit.blackouts_to > limit.blackouts_from:
-        row = span_of(p.spans, limit.blackouts_from, limit.blackouts_to, now)
-        if row >= 0 and now < p.spans[row].end:
-            return refuse(p.control, Reason.BLACKOUT, p.spans[row].start, now)
+        at = span_of(spans, limit.blackouts_from, limit.blackouts_to, now)
+        if at >= 0:
+            if now < spans[at].end:
+                return refuse(control, Reason.BLACKOUT, spans[at].start, now)
+            calm_from = max(calm_from, np.int64(spans[at].end))
+        following = at + 1 if at >= 0 else np.int64(limit.blackouts_from)
+        if following < np.int64(limit.blackouts_to):
+            calm_until = min(calm_until, np.int64(spans[following].start))
+    limit.calm_from = calm_from
+    limit.calm_until = calm_until
     return np.int64(PASS)
 
 
@@ -99,11 +108,12 @@ def price_allows(p, instrument, limit, side, price, size, worst, reference):
     if limit.collar != NO_LIMIT:
         if reference == UNDEF_PRICE:
             return refuse(p.control, Reason.NO_REFERENCE_PRICE, limit.collar, np.int64(0))
-        bound = bound_of(reference, np.int64(limit.collar), side)
         if taken == UNDEF_PRICE:
-            taken = bound
-        if taken > bound if side == BUY else taken < bound:
-            return refuse(p.control, Reason.PRICE_COLLAR, bound, taken)
+            taken = bound_of(reference, np.int64(limit.collar), side)
+        beyond = add_saturating(taken, -reference) if side == BUY else add_saturating(reference, -taken)
+        absolute = -reference if reference < 0 else reference
+        if beyond > 0 and multiply_compare(beyond, np.int64(SHARE_SCALE), absolute, np.int64(limit.collar)) > 0:
+            return refuse(p.control, Reason.PRICE_COLLAR, bound_of(reference, np.int64(limit.collar), side), taken)
     if limit.notional != NO_LIMIT:
         dearest = taken
         at_own_price = (side == BUY) != (instrument.inverse != 0) and taken > 0
@@ -259,11 +269,12 @@ def check(at, account, instrument, side, price, size, worst, reference, ts, flag
         return refuse(p.control, Reason.HALTED, np.int64(0), size)
     if limit.restricted:
         return refuse(p.control, Reason.RESTRICTED_INSTRUMENT, np.int64(0), size)
-    reason = times_allow(p, limit, now)
-    if reason:
-        return reason
-    if size > min(limit.order_size, np.int64(SIZE_CEILING)):
-        return refuse(p.control, Reason.MAX_ORDER_SIZE, min(limit.order_size, np.int64(SIZE_CEILING)), size)
+    if now < limit.calm_from or now >= limit.calm_until:
+        reason = times_allow(p.control, p.order_limits, generation * len(p.positions) + row, p.spans, now)
+        if reason:
+            return reason
+    if size > limit.order_size:
+        return refuse(p.control, Reason.MAX_ORDER_SIZE, limit.order_size, size)
     # A replace counts for what it adds to the open size.
     added = size - replaced
     if side == BUY:
@@ -282,8 +293,8 @@ def check(at, account, instrument, side, price, size, worst, reference, ts, flag
     )  # fmt: skip
     if reason:
         return reason
-    if not reduces and added > 0 and worst_position > min(limit.position, np.int64(SIZE_CEILING)):
-        return refuse(p.control, Reason.MAX_POSITION, min(limit.position, np.int64(SIZE_CEILING)), worst_position)
+    if not reduces and added > 0 and worst_position > limit.position:
+        return refuse(p.control, Reason.MAX_POSITION, limit.position, worst_position)
     reason = rates_allow(p, of_account, account_limit, account, instrument, side, price, size, now, replaced == 0)
     if reason:
         return reason

@@ -157,11 +157,13 @@ RECENT = np.dtype([("tag", "<u8"), ("ts", "<i8")], align=True)
 
 ORDER_LIMIT = np.dtype(
     [
-        ("order_size", "<i8"),
+        ("order_size", "<i8"),  # at most SIZE_CEILING, as `position`
         ("notional", "<i8"),  # base money
         ("collar", "<i8"),  # share of the reference price
         ("position", "<i8"),
         ("trade_loss", "<i8"),  # base money
+        ("calm_from", "<i8"),  # ns; in [from, until) neither hours nor blackouts forbid anything: found by the check, no state
+        ("calm_until", "<i8"),
         ("hours_from", "<u4"),  # rows of `spans`
         ("hours_to", "<u4"),
         ("blackouts_from", "<u4"),
