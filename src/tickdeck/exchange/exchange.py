@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +39,17 @@ from tickdeck.core.orders import CommandKind
 from tickdeck.core.publishers import PUBLISHERS
 from tickdeck.exchange.displayed import DisplayedBook
 from tickdeck.exchange.feeds import Feed, Log
+from tickdeck.exchange.journal import PARTICIPANT, SNAPSHOT_EVERY, ExchangeJournal
 from tickdeck.exchange.kernels import engine, layout, upkeep
 from tickdeck.exchange.listing import Listing
 from tickdeck.exchange.memory import ExchangeMemory
 from tickdeck.exchange.outcome import Depth, Outcome
 from tickdeck.exchange.participant import Participant
 from tickdeck.exchange.reading import read_indicative, read_statistics, read_trades
+from tickdeck.exchange.state import configuration
+
+if TYPE_CHECKING:
+    from tickdeck.exchange.recovery import Recovery
 
 SideLike = Side | str | int
 _SIDES: dict[Any, int] = {
@@ -83,6 +89,19 @@ class Exchange:
         Live orders to make room for at first; memory grows by itself.
     unread : int
         Records to keep for a feed that nobody reads.
+    journal : str or Path, optional
+        Folder of a journal (see the page on it): every command is kept there before it takes effect.
+    durable : bool
+        Kept means on the disk, not only with the operating system.
+    snapshot_every : int
+        Commands between snapshots of the state, which shorten recovery; 0: none.
+
+    Raises
+    ------
+    UsageError
+        The journal's folder holds another exchange.
+    JournalError
+        The journal cannot be written. Also raised by every call that sends a command, which then has had no effect.
 
     Examples
     --------
@@ -106,6 +125,9 @@ class Exchange:
         indicative_interval: int = 100_000_000,
         orders: int = 1024,
         unread: int = 1 << 22,
+        journal: str | Path | None = None,
+        durable: bool = True,
+        snapshot_every: int = SNAPSHOT_EVERY,
     ) -> None:
         if spreads < 1 or indicative_interval < 0 or unread < 1:
             raise UsageError("spreads and unread must be at least 1, indicative_interval must not be negative")
@@ -126,10 +148,20 @@ class Exchange:
         self._auction_log = Log(AUCTION, self._hand_over, unread)
         self._all_executions: Feed | None = None
         self._listening = False
+        self._journal: ExchangeJournal | None = None
+        self._options = {
+            "publisher_id": publisher_id,
+            "spreads": spreads,
+            "indicative_interval": indicative_interval,
+            "orders": orders,
+            "unread": unread,
+        }
         for item in listings:
             self._list(item if isinstance(item, Listing) else Listing(item))
         if not self._listings:
             raise UsageError("an exchange needs at least one instrument")
+        if journal is not None:
+            self._journal = ExchangeJournal(journal, configuration(self), durable=durable, snapshot_every=snapshot_every)
 
     def _list(self, listing: Listing) -> None:
         symbol = listing.instrument.symbol
@@ -162,8 +194,12 @@ class Exchange:
             return known
         if not name:
             raise UsageError("a participant needs a name")
-        number = self._memory.add_participant()
-        made = Participant(number, name, SelfTrade(self_trade), self._execution_log.feed(number))
+        if self._journal is not None:
+            self._journal.note(PARTICIPANT, {"name": name, "self_trade": int(self_trade)})
+        return self._admit(self._memory.add_participant(), name, SelfTrade(self_trade))
+
+    def _admit(self, number: int, name: str, self_trade: SelfTrade) -> Participant:
+        made = Participant(number, name, self_trade, self._execution_log.feed(number))
         self._listening = True
         self._participants.append(made)
         self._names[name] = made
@@ -440,6 +476,20 @@ class Exchange:
         return published[0] if len(published) == 1 else np.concatenate([np.zeros(0, EVENT), *published])
 
     def _run(self, commands: Records, address: int, published: list[Records] | None = None) -> None:
+        """Keep commands in the journal, where there is one, and carry them out."""
+        journal = self._journal
+        if journal is None:
+            self._carry_out(commands, address, published)
+            return
+        journal.commands(commands)
+        try:
+            self._carry_out(commands, address, published)
+        except BaseException:
+            journal.close("the exchange was interrupted while it carried out commands that are in the journal; recover it")
+            raise
+        journal.after(self)
+
+    def _carry_out(self, commands: Records, address: int, published: list[Records] | None = None) -> None:
         """Run commands; what they publish waits in the outputs where somebody listens."""
         handle, total = self._memory.handle, len(commands)
         done = int(engine.run(handle, address, total, 0, not self._listening and published is None))
@@ -476,6 +526,48 @@ class Exchange:
     def handle(self) -> int:
         """For kernels: address of the exchange's handle, valid for its life."""
         return self._memory.handle
+
+    # Journal
+
+    @staticmethod
+    def recover(
+        folder: str | Path, *, resume: bool = True, durable: bool = True, snapshot_every: int = SNAPSHOT_EVERY
+    ) -> tuple[Exchange, Recovery]:
+        """The exchange that a journal describes: its last good snapshot and the commands since.
+
+        Parameters
+        ----------
+        folder : str or Path
+        resume : bool
+            The exchange goes on with the journal; otherwise it has none, and the folder is only read.
+        durable, snapshot_every
+            As in the constructor.
+
+        Returns
+        -------
+        (Exchange, Recovery)
+            The second tells how it went, and what was dropped because it had never been acknowledged.
+
+        Raises
+        ------
+        FormatError
+            The journal is damaged before its end, or is none of an exchange.
+        JournalError
+            Another process writes it.
+        """
+        from tickdeck.exchange.recovery import recover
+
+        return recover(folder, resume=resume, durable=durable, snapshot_every=snapshot_every)
+
+    @property
+    def journal(self) -> ExchangeJournal | None:
+        """The journal, with `snapshot()` and, after a full disk, `reopen()`."""
+        return self._journal
+
+    def close(self) -> None:
+        """End the journal where there is one; the exchange takes no commands after that."""
+        if self._journal is not None:
+            self._journal.close()
 
     # What is published
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tickdeck.core import COMMAND, JournalError, Records, UsageError
+from tickdeck.exchange.state import state_of
 from tickdeck.tape.journal import JournalWriter
 from tickdeck.tape.snapshots import write_snapshot
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 CONFIGURATION = "tickdeck.exchange"
 """Key of the exchange's configuration in the metadata of every segment."""
+PARTICIPANT = "participant"
+"""Kind of the note that admits a participant."""
 SNAPSHOT_EVERY = 5_000_000
 
 
@@ -107,18 +110,14 @@ class ExchangeJournal:
         """
         # A snapshot never contains what the journal could still lose.
         self._writer.flush()
-        arrays, meta = exchange._state()
+        arrays, meta = state_of(exchange)
         self._snapshot_at = self.sequence
         return write_snapshot(self.folder, self.sequence, arrays, meta)
-
-    def stop(self, reason: str) -> None:
-        """Take nothing more: what is kept and what took effect differ."""
-        self._writer.close(reason)
 
     def reopen(self) -> None:
         """Go on after a full disk or an I/O error."""
         self._writer.reopen()
 
-    def close(self) -> None:
-        """End the journal; another process may go on with it."""
-        self._writer.close()
+    def close(self, reason: str = "it is closed") -> None:
+        """End the journal; another process may go on with it. `reason` is told to who sends commands later."""
+        self._writer.close(reason)

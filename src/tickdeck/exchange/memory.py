@@ -238,6 +238,11 @@ class ExchangeMemory:
         count = int(self.state[0][{"events": "event_count", "executions": "execution_count", "auctions": "auction_count"}[name]])
         return self.arrays[name][:count].copy()
 
+    def drop_outputs(self) -> None:
+        """Forget what was published and not taken."""
+        for name in ("event_count", "execution_count", "auction_count"):
+            self.state[0][name] = 0
+
     @property
     def nbytes(self) -> int:
         """Bytes reserved, the books' included; the system backs only what was touched."""

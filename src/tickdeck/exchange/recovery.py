@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tickdeck.core import COMMAND, FormatError, monotonic_clock
-from tickdeck.exchange.journal import CONFIGURATION, SNAPSHOT_EVERY, ExchangeJournal
+from tickdeck.core import COMMAND, FormatError, Records, SelfTrade, monotonic_clock
+from tickdeck.core.intrinsics import address_of
+from tickdeck.exchange.journal import CONFIGURATION, PARTICIPANT, SNAPSHOT_EVERY, ExchangeJournal
+from tickdeck.exchange.kernels import engine
+from tickdeck.exchange.state import from_configuration, number_client_orders, restore_state
 from tickdeck.tape.journal_reader import JournalReader
 from tickdeck.tape.journal_segment import Tail
 from tickdeck.tape.snapshots import latest_snapshot
@@ -74,32 +77,54 @@ def recover(
     JournalError
         Another process writes it.
     """
-    from tickdeck.exchange.exchange import Exchange
-
     begun = monotonic_clock()
     report = Recovery(Path(folder))
     reader = JournalReader(folder, COMMAND)
     if CONFIGURATION not in reader.metadata:
         raise FormatError("there is no journal of an exchange in this folder", path=str(folder))
-    configuration = msgspec.json.decode(reader.metadata[CONFIGURATION])
-    exchange = Exchange._from_configuration(configuration)
-    snapshot, report.skipped = latest_snapshot(folder)
-    if snapshot is not None:
-        exchange._restore(snapshot.arrays, snapshot.meta)
-        report.snapshot = snapshot.sequence
-        reader.next = snapshot.sequence + 1
+    fields = msgspec.json.decode(reader.metadata[CONFIGURATION])
+    exchange = from_configuration(fields)
+    _restore_snapshot(exchange, reader, report)
     for _, content in reader:
         if isinstance(content, str):
-            kind, fields = msgspec.json.decode(content)
-            exchange._apply_note(kind, fields)
+            _take_note(exchange, *msgspec.json.decode(content))
         else:
-            exchange._replay(content)
+            _run_again(exchange, content)
             report.commands += len(content)
+    exchange._memory.drop_outputs()
+    number_client_orders(exchange)
     report.sequence = reader.next - 1
     report.dropped = reader.tails
     if resume:
         exchange._journal = ExchangeJournal(
-            folder, configuration, durable=durable, snapshot_every=snapshot_every, sequence=report.sequence
+            folder, fields, durable=durable, snapshot_every=snapshot_every, sequence=report.sequence
         )
     report.seconds = (monotonic_clock() - begun) / 1e9
     return exchange, report
+
+
+def _restore_snapshot(exchange: Exchange, reader: JournalReader, report: Recovery) -> None:
+    """Begin with the last good snapshot; without one, with nothing."""
+    snapshot, report.skipped = latest_snapshot(reader.folder)
+    if snapshot is None:
+        return
+    try:
+        restore_state(exchange, snapshot.arrays, snapshot.meta)
+    except FormatError as error:
+        report.skipped.append(f"{snapshot.path}: {error}")
+        return
+    report.snapshot = snapshot.sequence
+    reader.next = snapshot.sequence + 1
+
+
+def _run_again(exchange: Exchange, commands: Records) -> None:
+    """Carry out commands; what was published then is not published again."""
+    memory, address, total, done = exchange._memory, address_of(commands), len(commands), 0
+    while (done := int(engine.run(memory.handle, address, total, done, True))) < total:
+        memory.make_room()
+
+
+def _take_note(exchange: Exchange, kind: str, fields: dict[str, Any]) -> None:
+    if kind != PARTICIPANT:
+        raise FormatError(f"the journal has a note of kind {kind!r}, which this version does not know; update tickdeck")
+    exchange.participant(fields["name"], self_trade=SelfTrade(fields["self_trade"]))

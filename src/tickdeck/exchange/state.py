@@ -70,8 +70,7 @@ def restore_state(exchange: Exchange, arrays: Mapping[str, NDArray[Any]], meta: 
             memory.arrays[name] = array
     for name, address in kept.items():
         row[name] = address
-    for name in ("event_count", "execution_count", "auction_count"):
-        row[name] = 0
+    memory.drop_outputs()
     memory.refresh()
     for number, (name, self_trade) in enumerate(meta["participants"], 1):
         exchange._admit(number, name, SelfTrade(self_trade))
