@@ -23,7 +23,7 @@ from tickdeck.risk.schedule import day_starts
 log = logging.getLogger("tickdeck.risk")
 _FIXED = ("currency", "time_zone", "day_start", "week_start")
 """Settings that are the gate's for life."""
-_WORD = 2**63 - 1
+_MOST, _LEAST = 2**63 - 1, -(2**63) + 1
 
 
 class RiskState(IntEnum):
@@ -115,8 +115,9 @@ class RiskGate:
         "_accounts",
         "_check",
         "_clock",
-        "_control",
         "_ledger",
+        "_found",
+        "_keys",
         "_limits",
         "_numbers",
         "_on_cancel_all",
@@ -143,8 +144,10 @@ class RiskGate:
         memory = self._ledger.memory
         self.handle = memory.handle
         """Address that kernels take."""
-        self._control = memory.control
-        self._check = entries.call_check
+        # Limit and value of a refusal as plain integers, without a record in between.
+        self._found = memory.control.view("i8").data
+        self._keys: dict[tuple[str | int, str | int, SideLike], int] = {}
+        self._check = entries.call_check_plain
         self._on_cancel_all = on_cancel_all
         self._clock = clock
         self._spans = SpanTable()
@@ -242,34 +245,49 @@ class RiskGate:
         replaces : int
             Open size of the order that this one replaces; 0: a new order.
         """
-        number = self._numbers.get(instrument, 0)
+        key = self._keys.get((account, instrument, side)) or self._key(account, instrument, side)
         if type(size) is not int:
+            number = key >> 8 & 0xFFFFFFFF
             size = fixed(size, self._ledger.instruments[number - 1].size_decimals, "size") if number else 1
-        elif not -_WORD <= size <= _WORD:
+        elif not _LEAST <= size <= _MOST:
             return RiskDecision(Reason.MAX_ORDER_SIZE if size > 0 else Reason.BAD_SIZE, layout.SIZE_CEILING, size)
         if price is None:
             price = UNDEF_PRICE
-        elif type(price) is not int:
-            price = fixed(price, 9, "price")
-        if not -_WORD <= price <= _WORD:
-            return RiskDecision(Reason.BAD_PRICE, _WORD, price)
-        reason = self._check(
-            self.handle,
-            self._accounts.get(account, 0),
-            number,
-            SIDES.get(side, 0),
-            price,
-            size,
-            UNDEF_PRICE if worst_price is None else worst_price,
-            UNDEF_PRICE if reference is None else reference,
-            self._clock() if ts is None else ts,
-            layout.REDUCE_ONLY if reduce_only else 0,
-            replaces,
-        )
+        else:
+            if type(price) is not int:
+                price = fixed(price, 9, "price")
+            if not _LEAST <= price < _MOST:
+                return RiskDecision(Reason.BAD_PRICE, _MOST, price)
+        if ts is None:
+            ts = self._clock()
+        if worst_price is None and reference is None and replaces == 0 and not reduce_only:
+            reason = self._check(self.handle, key, price, size, ts)
+        else:
+            reason = entries.call_check(
+                self.handle,
+                key >> 40,
+                key >> 8 & 0xFFFFFFFF,
+                key & 0xFF,
+                price,
+                size,
+                UNDEF_PRICE if worst_price is None else worst_price,
+                UNDEF_PRICE if reference is None else reference,
+                ts,
+                layout.REDUCE_ONLY if reduce_only else 0,
+                replaces,
+            )
         if reason == 0:
             return _PASSED
-        limit, value, _ = self._control[0].item()
-        return RiskDecision(_REASONS[reason], limit, value)
+        found = self._found
+        return RiskDecision(_REASONS[reason], found[0], found[1])
+
+    def _key(self, account: str | int, instrument: str | int, side: SideLike) -> int:
+        """Account, instrument and side in one word, as the plain check takes it; 0 in place of what there is not."""
+        who, number, code = self._accounts.get(account, 0), self._numbers.get(instrument, 0), SIDES.get(side, 0)
+        key = who << 40 | number << 8 | code
+        if who and number and code:
+            self._keys[account, instrument, side] = key
+        return key
 
     def _order(self, account: str | int, instrument: str | int, side: SideLike, size: Amount) -> tuple[int, int, int, int]:
         number = self._ledger.instrument(instrument)

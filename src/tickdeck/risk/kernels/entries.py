@@ -4,6 +4,7 @@ import numpy as np
 
 from tickdeck.core.intrinsics import array_at
 from tickdeck.core.kernel import kernel
+from tickdeck.core.records import UNDEF_PRICE
 from tickdeck.risk.kernels import checks, fills, updates
 from tickdeck.risk.kernels.layout import RISK_DTYPES, STATE, Risk, unpack
 
@@ -37,6 +38,13 @@ def call_state_hash(at):
 @kernel(entry=True)
 def call_check(at, account, instrument, side, price, size, worst, reference, ts, flags, replaced):
     return checks.check(at, account, instrument, side, price, size, worst, reference, ts, flags, replaced)
+
+
+@kernel(entry=True)
+def call_check_plain(at, key, price, size, ts):
+    """A check without the rarer parameters, for an argument costs 60 ns: key is account << 40 | instrument << 8 | side."""
+    account, instrument, side = key >> 40, (key >> 8) & 0xFFFFFFFF, key & 0xFF
+    return checks.check(at, account, instrument, side, price, size, UNDEF_PRICE, UNDEF_PRICE, ts, 0, 0)
 
 
 @kernel(entry=True)
