@@ -34,6 +34,7 @@ COMMANDS = {
     "replay": "Replay files: live ladder, book at a time, or full speed",
     "plot": "Picture a market: depth heat map, trades, best bid and ask",
     "simulate": "Write a seeded simulated order flow",
+    "exchange": "Match orders: from a file, a pipe or at a prompt",
     "bench": "Measure speed against native references and peers",
     "soak": "Run the long forms of the tests: fuzzing and burn-in",
     "doctor": "Check this machine for what hurts low latency",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tickdeck.core import KEEP, UNDEF_PRICE, Instrument, LossError, OrderFlag, Records, Side, UsageError
+from tickdeck.core import KEEP, UNDEF_PRICE, CommandKind, Instrument, LossError, OrderFlag, Records, Side, UsageError
 from tickdeck.core.outputs import atomic_output
 from tickdeck.tape.event_schema import time_digits
 from tickdeck.tape.order_schema import (
@@ -91,19 +91,21 @@ def command_frame(
 
     places = size_decimals(commands, instruments)
     by_order_id = (commands["flags"] & OrderFlag.BY_ORDER_ID) != 0
+    is_new, is_replace = commands["kind"] == CommandKind.NEW, commands["kind"] == CommandKind.REPLACE
+    unnamed = (commands["client_order_id"] == 0) & (commands["order_id"] == 0)
     is_iso = bool(len(commands)) and time_digits(str(int(commands["ts"][0]))) != 0
     nine = np.full(len(commands), 9, np.int64)
     columns: dict[str, pl.Series] = {
         "ts": times(commands["ts"], is_iso, None),
         "command": _words(commands, "kind", first_words(COMMANDS)),
         "participant": owners(commands, participants),
-        "client_order_id": numbers(commands["client_order_id"], by_order_id),
+        "client_order_id": numbers(commands["client_order_id"], by_order_id | (~is_new & unnamed)),
         "order_id": numbers(commands["order_id"], ~by_order_id & (commands["order_id"] == 0)),
         "instrument": symbols(commands, instruments),
         "side": _words(commands, "side", _SIDES),
         "type": _words(commands, "order_type", {0: "", **first_words(ORDER_TYPES)}),
         "price": amounts(commands["price"], nine, UNDEF_PRICE),
-        "size": amounts(commands["size"], places, KEEP),
+        "size": amounts(np.where(~is_new & ~is_replace & (commands["size"] == 0), KEEP, commands["size"]), places, KEEP),
         "tif": _words(commands, "time_in_force", {0: "", **first_words(TIMES_IN_FORCE)}),
         "trigger": amounts(commands["trigger_price"], nine, UNDEF_PRICE),
         "offset": amounts(commands["offset"], nine, 0),
