@@ -1,4 +1,4 @@
-"""`tickdeck verify`: the rebuilt book against the truth."""
+"""`tickdeck verify`: the rebuilt book, or what the matching engine makes of it, against the truth."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tickdeck.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from tickdeck.tape import ReadOptions
     from tickdeck.verify import Comparison, Run
 
 _SHOWN_ANOMALIES = 5
@@ -36,6 +37,15 @@ def command(
             help="LOBSTER orderbook file, Databento MBP-10 or MBP-1 (DBN, CSV), or a recording with Binance bookTicker lines.",
         ),
     ] = None,
+    matching: Annotated[
+        bool,
+        typer.Option(
+            "--matching", help="Feed SRC back as orders and compare the matching engine's fills with the recorded ones."
+        ),
+    ] = False,
+    at_least: Annotated[
+        float, typer.Option(min=0, max=100, help="With --matching: percent of the filled quantity that must be reproduced.")
+    ] = 98.0,
     show: Annotated[int, typer.Option(min=0, help="Mismatches of each comparison to print in full.")] = 1,
     symbols: SymbolOption = None,
     format: FormatOption = None,
@@ -46,12 +56,18 @@ def command(
     """Rebuild the books of SRC and compare them with the truth, row by row.
 
     Without --against the truth is looked for where it usually is: the orderbook file beside a LOBSTER message file or in its zip,
-    bookTicker lines and checksums in a recording. Exit code 1 if anything differs, or if there was nothing to compare.
+    bookTicker lines and checksums in a recording. Exit code 1 if anything differs, or if there was nothing to compare. With
+    --matching the truth is the fills in SRC, and exit code 1 means less than --at-least.
     """
+    from tickdeck.core import UsageError
     from tickdeck.tape import ReadOptions
     from tickdeck.verify import plan
 
     options = ReadOptions(symbols=symbols or None, date=date, strict=strict)
+    if matching:
+        if against is not None:
+            raise UsageError("--matching takes the truth from the recording itself; leave out --against")
+        return _matching(sources, options, format, at_least, show, json)
     runs = plan(sources, against, options=options, format=format, show=show)
     found = [_carry_out(run) for run in runs]
     if json:
@@ -61,6 +77,32 @@ def command(
         for run, comparisons in zip(runs, found):
             _print(run, comparisons)
     return 0 if all(_holds(comparisons) for comparisons in found) else 1
+
+
+def _matching(sources: list[str], options: ReadOptions, format: str | None, at_least: float, show: int, json: bool) -> int:
+    from tickdeck.verify import plan_matching
+
+    found = []
+    for reader, check in plan_matching(sources, options=options, format=format, show=show):
+        with reader, progress(f"matching {reader.path}", reader.source.size) as advance:
+            for chunk in advance.through(reader, reader):
+                check.add(chunk, reader.instruments)
+        found.append(check.result())
+    holds = [result.groups > 0 and 100 * result.share >= at_least for result in found]
+    if json:
+        results = [{**result.to_dict(), "holds": good} for result, good in zip(found, holds)]
+        print_json({"holds": all(holds), "at_least": at_least, "sources": results})
+        return 0 if all(holds) else 1
+    for result, good in zip(found, holds):
+        for name, text in result.lines():
+            _line(name, text)
+        for miss in result.misses:
+            print("differs     " + "\n".join(miss.lines()))
+        if not result.groups:
+            print(f"nothing to compare: {result.source} holds no trades of orders")
+        else:
+            _line("holds" if good else "wrong", f"{'at' if good else 'not at'} least {at_least:g}% of the quantity")
+    return 0 if all(holds) else 1
 
 
 def _carry_out(run: Run) -> list[Comparison]:

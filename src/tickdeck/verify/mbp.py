@@ -23,7 +23,7 @@ _SKEW_NS = 1_000_000_000
 """How far the rows of different instruments may stand out of the order of ``ts_event``."""
 
 
-def _by_book(records: Records) -> Iterator[tuple[int, Records]]:
+def by_book(records: Records) -> Iterator[tuple[int, Records]]:
     """Publisher and instrument as one word, and their records in order."""
     keys = (records["publisher_id"].astype(np.uint64) << np.uint64(32)) | records["instrument_id"]
     if not len(keys):
@@ -60,7 +60,7 @@ class _Rows:
             return True
         self.count += len(chunk)
         self.horizon = max(self.horizon, int(chunk["ts_event"].max()) - _SKEW_NS)
-        for key, mine in _by_book(chunk):
+        for key, mine in by_book(chunk):
             self.waiting.setdefault(key, []).append(_columns(mine, self.width))
         return True
 
@@ -166,7 +166,7 @@ class MbpCheck:
 
     def add(self, events: Records, instruments: dict[int, Instrument]) -> None:
         """Take the next order events."""
-        for key, mine in _by_book(events):
+        for key, mine in by_book(events):
             self._add_one(self._book(key, instruments), np.ascontiguousarray(mine))
 
     def _book(self, key: int, instruments: dict[int, Instrument]) -> _Book:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tickdeck.core import Records, TickdeckError, UsageError
-from tickdeck.tape import Reader, ReadOptions, Source, detect, get_format
+from tickdeck.tape import Format, Reader, ReadOptions, Source, detect, get_format
 from tickdeck.tape.chain import read_chain
 from tickdeck.tape.lobster_names import parse_name
 from tickdeck.tape.lobster_truth import LobsterTruth, open_truth
@@ -16,6 +16,7 @@ from tickdeck.verify.result import Comparison
 
 if TYPE_CHECKING:
     from tickdeck.book import Market
+    from tickdeck.verify.matching import MatchingCheck
 
 Work = Callable[[Iterable[Records]], list[Comparison]]
 _DATABENTO = ("dbn", "databento-csv")
@@ -78,11 +79,8 @@ def plan(
     TickdeckError
         There is nothing to compare: no truth was named and none is there.
     """
-    if not sources:
-        raise UsageError("no file to verify; name at least one")
     chosen = options or ReadOptions()
-    opened = [Source(_message_file(path)) for path in sources]
-    formats = [get_format(format) if format else detect(source) for source in opened]
+    opened, formats = _open_all(sources, format)
     if all(item.name == "lobster" for item in formats):
         if against is not None and len(opened) > 1:
             raise UsageError(f"--against {against}: is the truth of one message file; verify the files one by one")
@@ -93,12 +91,61 @@ def plan(
     if isinstance(truth, LobsterTruth) and len(opened) > 1:
         raise UsageError(f"--against {against}: is the truth of one message file; verify the files one by one")
     reader = read_chain(opened, chosen, format=format)
-    name = ", ".join(source.path for source in opened)
+    name = _joined(opened)
     if isinstance(truth, LobsterTruth):
         return [_lobster_run(reader, truth, show)]
     if truth is not None and truth.format in _DATABENTO:
         return [_mbp_run(reader, name, truth, show)]
     return [_feed_run(reader, name, truth, show)]
+
+
+def plan_matching(
+    sources: Sequence[str], *, options: ReadOptions | None = None, format: str | None = None, show: int = 1
+) -> list[tuple[Reader, MatchingCheck]]:
+    """Which recordings of orders are fed to the matching engine.
+
+    Parameters
+    ----------
+    sources, options, format, show
+        As in :func:`plan`; `show` counts groups of fills.
+
+    Returns
+    -------
+    list of (Reader, MatchingCheck)
+        Each check takes the chunks of its reader.
+
+    Raises
+    ------
+    UsageError
+        A file that cannot be read, or that holds no orders.
+    """
+    from tickdeck.verify.matching import MatchingCheck
+
+    chosen = options or ReadOptions()
+    opened, formats = _open_all(sources, format)
+    if all(item.name == "lobster" for item in formats):
+        readers = [item.open(source, chosen) for source, item in zip(opened, formats)]
+        names = [parse_name(reader.source.path) for reader in readers]
+        return [(reader, MatchingCheck(reader.path, show, name.levels if name else 0)) for reader, name in zip(readers, names)]
+    reader = read_chain(opened, chosen, format=format)
+    _require_orders(reader)
+    return [(reader, MatchingCheck(_joined(opened), show))]
+
+
+def _open_all(sources: Sequence[str], format: str | None) -> tuple[list[Source], list[Format]]:
+    if not sources:
+        raise UsageError("no file to verify; name at least one")
+    opened = [Source(_message_file(path)) for path in sources]
+    return opened, [get_format(format) if format else detect(source) for source in opened]
+
+
+def _joined(sources: Sequence[Source]) -> str:
+    return ", ".join(source.path for source in sources)
+
+
+def _require_orders(reader: Reader) -> None:
+    if reader.format in _DATABENTO and reader.schema != "mbo":
+        raise UsageError(f"{reader.path}: holds {reader.schema} records; books are rebuilt from mbo records")
 
 
 def _message_file(path: str) -> str:
@@ -153,8 +200,7 @@ def _lobster_run(reader: Reader, truth: LobsterTruth, show: int) -> Run:
 def _mbp_run(reader: Reader, name: str, truth: Reader, show: int) -> Run:
     from tickdeck.verify.mbp import MbpCheck
 
-    if reader.format in _DATABENTO and reader.schema != "mbo":
-        raise UsageError(f"{reader.path}: holds {reader.schema} records; books are rebuilt from mbo records")
+    _require_orders(reader)
     check = MbpCheck(truth, name, show)
 
     def work(chunks: Iterable[Records]) -> list[Comparison]:
