@@ -192,9 +192,8 @@ class Account:
 
         def value(amount: int) -> Decimal:
             if instrument.inverse:
-                return _decimal(amount, ledger.currencies.money_decimals(currency))
-            exact = _decimal(amount * instrument.multiplier, 18 + instrument.size_decimals)
-            return _plain(exact)
+                return _plain(_decimal(amount, ledger.currencies.money_decimals(currency)))
+            return _plain(_decimal(amount * instrument.multiplier, 18 + instrument.size_decimals))
 
         return Position(
             instrument.symbol,
