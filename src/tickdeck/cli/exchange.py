@@ -50,7 +50,6 @@ def command(
         str, typer.Option(help="Priority at a price: price-time, pro-rata[:TOP%[:MINIMUM]] or size-time.")
     ] = "price-time",
     phase: Annotated[str, typer.Option(help="Phase at the start, such as continuous or pre-open.")] = "continuous",
-    limits: Annotated[str | None, typer.Option("--limits", help="TOML file of risk limits.")] = None,
     journal: Annotated[
         str | None, typer.Option("--journal", help="Folder of the journal; one that holds a journal is gone on with.")
     ] = None,
@@ -68,7 +67,7 @@ def command(
             check_writable(path)
     from tickdeck.cli.exchange_setup import Setup
 
-    setup = Setup.parsed(instruments, discipline, phase, limits, journal)
+    setup = Setup.parsed(instruments, discipline, phase, journal)
     run = Run(setup, output, executions, depth, strict, json)
     if orders in (None, "-") and sys.stdin is not None and sys.stdin.isatty():
         run.prompt()
@@ -122,9 +121,9 @@ class Run:
 
         lines = read_lines(source, self.strict)
         found = self.setup.instruments or instruments_of(lines.requests, "SIM")
+        if not self.setup.instruments and not self.setup.goes_on:
+            self._say_inferred(found, lines.path)
         with self._opened(found, keep_all=True) as (exchange, record):
-            if not self.setup.instruments and not self.setup.goes_on:
-                self._say_inferred(found, lines.path)
             Shell(Session(exchange, keep=record.add), record, self.depth, quiet=self.json).answer_all(lines, self.strict)
             self._report(exchange, record)
         self._say_outputs()

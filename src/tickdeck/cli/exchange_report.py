@@ -37,7 +37,8 @@ def print_report(exchange: Exchange, record: Record, depth: int, executions: str
     words = [
         f"{found[name]:,} {name}" for name in ("accepted", "fills", "trades", "replaced", "cancelled", "expired", "triggered")
     ]
-    print(f"{found['commands']:,} commands: {', '.join(word for word in words if not word.startswith('0 '))}")
+    done = ", ".join(word for word in words if not word.startswith("0 ")) or "none had an effect"
+    print(f"{found['commands']:,} command{'s' if found['commands'] != 1 else ''}: {done}")
     for title, counts in (("rejected", found["rejected_by_reason"]), ("cancelled or expired", found["ended_by_reason"])):
         for name, count in counts.items():
             meaning = REASONS[Reason[name]] if name in Reason.__members__ else ""

@@ -11,11 +11,25 @@ import numpy as np
 from tickdeck.cli.exchange_record import instruments_of, names_of
 from tickdeck.cli.execution_words import execution_text, order_text, size_text
 from tickdeck.cli.ladder_view import Trade
-from tickdeck.cli.order_blotter import Blotter
 from tickdeck.cli.order_commands import Command, command_of
 from tickdeck.cli.order_requests import Cancel, CancelAll, Order, Pass, Replace, SetPhase, SetReference, Show, SwitchTo, Use
-from tickdeck.core import Action, ExecutionKind, Instrument, Phase, Reason, Records, Side, UsageError, ns_text, price_text
+from tickdeck.core import (
+    UNDEF_PRICE,
+    Action,
+    ExecutionKind,
+    Instrument,
+    OrderType,
+    Phase,
+    Reason,
+    Records,
+    Side,
+    TimeInForce,
+    UsageError,
+    ns_text,
+    price_text,
+)
 from tickdeck.core.enums import TradingStatus
+from tickdeck.exchange.live_orders import live_orders
 
 if TYPE_CHECKING:
     from tickdeck.exchange import Exchange
@@ -61,7 +75,6 @@ class Session:
         self.instruments = {item.symbol: item for item in instruments_of(exchange)}
         self.current = next(iter(self.instruments.values()))
         self.participant = participant
-        self.blotter = Blotter()
         self.trades: dict[int, deque[Trade]] = {
             item.instrument_id or 0: deque(maxlen=_TRADES) for item in self.instruments.values()
         }
@@ -117,9 +130,15 @@ class Session:
             case CancelAll() | SetPhase():
                 return None if request.instrument is None else self.find(request.instrument)
             case Replace() | Cancel():
-                order = self.blotter.live.get(request.order_id)
-                return self.current if order is None else self._by_id(order.instrument_id)
+                order = self._live(request.order_id)
+                return self.current if order is None else self._by_id(int(order["instrument_id"]))
         return None
+
+    def _live(self, order_id: int) -> np.void | None:
+        """A live order, whoever's it is."""
+        found = live_orders(self.exchange)
+        place = np.searchsorted(found["order_id"], order_id)
+        return found[place] if place < len(found) and found["order_id"][place] == order_id else None
 
     def _by_id(self, instrument_id: int) -> Instrument | None:
         return next((item for item in self.instruments.values() if item.instrument_id == instrument_id), None)
@@ -127,7 +146,6 @@ class Session:
     def _submit(self, command: Records, request: Command) -> list[str]:
         events = self.exchange.submit_batch(command)
         executions = self.exchange.take_executions()
-        self.blotter.add(command[0], executions)
         if self._keep:
             self._keep(command, events, executions)
         for event in events[events["action"] == Action.TRADE]:
@@ -156,10 +174,14 @@ class Session:
     def _execution_line(self, row: np.void, request: Command) -> str:
         instrument = self._by_id(int(row["instrument_id"]))
         name = self._name(int(row["participant_id"]))
-        text = execution_text(
-            row, instrument, "" if name == self.participant else name, self.blotter.order_type(int(row["order_id"]))
-        )
-        return text + self._hint(row, request, instrument) if row["kind"] == ExecutionKind.REJECTED else text
+        order_type = request.order_type if isinstance(request, Order) else OrderType.LIMIT
+        text = execution_text(row, instrument, "" if name == self.participant else name, order_type)
+        match int(row["kind"]):
+            case ExecutionKind.REJECTED:
+                return text + self._hint(row, request, instrument)
+            case ExecutionKind.ACCEPTED if isinstance(request, Order):
+                return text + _conditions(request)
+        return text
 
     def _name(self, participant_id: int) -> str:
         return names_of(self.exchange).get(participant_id, str(participant_id))
@@ -174,9 +196,11 @@ class Session:
             case Reason.BAD_PHASE:
                 return f"; {self.current.symbol} is {phase_word(self.exchange.phase(self.current))}"
             case Reason.UNKNOWN_ORDER if isinstance(request, Cancel | Replace):
-                order = self.blotter.live.get(request.order_id)
-                owner = self._name(order.participant_id) if order else ""
-                return f"; order {request.order_id} is that of {owner}: as {owner}" if order else "; orders lists them"
+                order = self._live(request.order_id)
+                if order is None:
+                    return "; orders lists them"
+                owner = self._name(int(order["participant_id"]))
+                return f"; order {request.order_id} is that of {owner}: as {owner}"
             case Reason.CLOCK_BACKWARDS:
                 return f"; it is {ns_text(self.exchange.clock)}"
         return ""
@@ -193,15 +217,18 @@ class Session:
 
     def orders(self, request: Show) -> list[str]:
         """The live orders of the participant."""
-        number = self.participant_id
         wanted = None if request.instrument is None else self.find(request.instrument).instrument_id
-        found = list(self.blotter.of(number, wanted))
+        found = live_orders(self.exchange, self.participant_id, wanted)
         lines = []
         for order in found[: request.count or _ORDERS]:
-            instrument = self._by_id(order.instrument_id)
-            text = order_text(order.side, order.remaining, order.price, order.order_type, instrument)
-            trigger = f" trigger {price_text(order.trigger)}" if order.trigger != 2**63 - 1 else ""
-            lines.append(f"order {order.order_id}: {text}{trigger}")
+            instrument = self._by_id(int(order["instrument_id"]))
+            names = ("side", "size", "price", "order_type")
+            text = order_text(*(int(order[name]) for name in names), instrument)
+            hidden = int(order["size"] - order["displayed"])
+            text += f", {size_text(hidden, instrument)} of it in reserve" if hidden else ""
+            trigger = int(order["trigger_price"])
+            text += f", {_trigger_word(int(order['order_type']))} {price_text(trigger)}" if trigger != UNDEF_PRICE else ""
+            lines.append(f"order {order['order_id']}: {text}")
         if len(found) > len(lines):
             lines.append(f"and {len(found) - len(lines):,} more: orders {len(found)}")
         return lines or [f"{self.participant} has no live orders"]
@@ -214,6 +241,20 @@ class Session:
             side = {int(Side.BID): "buyer", int(Side.ASK): "seller"}.get(trade.side, "auction")
             lines.append(f"{ns_text(trade.ts)} {size_text(trade.size, instrument)} @ {price_text(trade.price)} {side}")
         return lines or [f"{instrument.symbol} has not traded in this session"]
+
+
+def _conditions(order: Order) -> str:
+    """What an accepted order was given beside price and size."""
+    distance = "distance" if order.order_type == OrderType.TRAILING_STOP else "offset"
+    amounts = (("trigger", order.trigger), (distance, order.offset), ("displayed", order.display), ("minimum", order.minimum))
+    words = [f"{name} {amount}" for name, amount in amounts if amount is not None]
+    words += [] if order.time_in_force == TimeInForce.GTC else [order.time_in_force.name.replace("_", " ")]
+    words += [str(flag.name).lower().replace("_", "-") for flag in order.flags]
+    return "".join(f", {word}" for word in words)
+
+
+def _trigger_word(order_type: int) -> str:
+    return "now at" if order_type >= OrderType.PEG_BID else "trigger"
 
 
 def phase_word(phase: Phase) -> str:

@@ -27,13 +27,10 @@ class Setup:
     instruments: list[Instrument]
     discipline: Discipline
     phase: Phase
-    limits: str | None
     journal: str | None
 
     @classmethod
-    def parsed(
-        cls, instruments: Sequence[str] | None, discipline: str, phase: str, limits: str | None, journal: str | None
-    ) -> Setup:
+    def parsed(cls, instruments: Sequence[str] | None, discipline: str, phase: str, journal: str | None) -> Setup:
         """The options as they were written.
 
         Raises
@@ -47,9 +44,7 @@ class Setup:
             raise UsageError(str(error)) from None
         if journal and Path(journal).exists() and not Path(journal).is_dir():
             raise UsageError(f"--journal {journal}: is a file; name a folder")
-        if limits and not Path(limits).is_file():
-            raise UsageError(f"--limits {limits}: there is no such file")
-        return cls([instrument_of(text) for text in instruments or ()], discipline_of(discipline), begin, limits, journal)
+        return cls([instrument_of(text) for text in instruments or ()], discipline_of(discipline), begin, journal)
 
     @property
     def goes_on(self) -> bool:
