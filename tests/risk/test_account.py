@@ -41,7 +41,10 @@ def contracts() -> list[Contract]:
             instrument.inverse,
             Fraction(1, 10**8) if instrument.currency == "BTC" else Fraction(1, 100),
             rates[instrument.currency],
-            *(Fraction(getattr(FEES[instrument.symbol], n), 10**9) for n in ("maker", "taker", "maker_per_unit", "taker_per_unit")),
+            *(
+                Fraction(getattr(FEES[instrument.symbol], n), 10**9)
+                for n in ("maker", "taker", "maker_per_unit", "taker_per_unit")
+            ),
         )
         for instrument in INSTRUMENTS
     ]

@@ -294,7 +294,7 @@ class RiskGate:
         code, units = SIDES.get(side, 0), self._ledger.size(number, size)
         if not code:
             raise UsageError(f"side must be td.Side.BID or td.Side.ASK (or 'bid', 'ask', 'buy', 'sell'), not {side!r}")
-        if not 0 <= units < layout.SIZE_CEILING:
+        if not 0 <= units <= layout.SIZE_CEILING:
             raise UsageError(f"an order of {units} units is not possible")
         return self._ledger.account(account), number, code, units
 

@@ -201,15 +201,16 @@ def exposure_allows(p, account, instrument, position, limit, side, added):
         filled = exposure_of(p.instruments, instrument, size + np.int64(position.open_buy) + added)
         after = larger(filled, short)
         net = narrow(*changed(np.uint64(account.long_high), np.uint64(account.long_low), long, filled))
-        raised = filled > long
+        raised = filled > long or filled == MOST
     else:
         filled = exposure_of(p.instruments, instrument, size - np.int64(position.open_sell) - added)
         after = larger(long, filled)
         net = -narrow(*changed(np.uint64(account.short_high), np.uint64(account.short_low), short, filled))
-        raised = filled < short
+        raised = filled < short or filled == -MOST
     if raised and net > limit.net:
         return refuse(p.control, Reason.EXPOSURE, limit.net, net)
-    if after <= before:
+    # A value beyond 64 bits does not show that it is raised.
+    if after <= before and after != MOST:
         return np.int64(PASS)
     gross = narrow(*changed(np.uint64(account.gross_high), np.uint64(account.gross_low), before, after))
     if gross > limit.gross:
