@@ -91,7 +91,6 @@ def recover(
         else:
             _run_again(exchange, content)
             report.commands += len(content)
-    exchange._memory.drop_outputs()
     number_client_orders(exchange)
     report.sequence = reader.next - 1
     report.dropped = reader.tails
@@ -122,6 +121,7 @@ def _run_again(exchange: Exchange, commands: Records) -> None:
     memory, address, total, done = exchange._memory, address_of(commands), len(commands), 0
     while (done := int(engine.run(memory.handle, address, total, done, True))) < total:
         memory.make_room()
+    memory.drop_outputs()
 
 
 def _take_note(exchange: Exchange, kind: str, fields: dict[str, Any]) -> None:
