@@ -11,7 +11,6 @@ from typing import Any
 from tickdeck.core import UNDEF_PRICE
 from tickdeck.core.orders import KEEP, CommandKind, ExecutionKind, OrderFlag, Phase, Reason, TimeInForce
 from tickdeck.soak import oracle_checks as checks
-from tickdeck.soak.oracle_matching import Row
 from tickdeck.soak.oracle_orders import (
     BUY,
     NEITHER,
@@ -74,7 +73,7 @@ class OracleExchange(OraclePhases):
 
     def _reject(self, command: Command, reason: Reason) -> None:
         order = None
-        if command.kind in (CommandKind.CANCEL, CommandKind.REPLACE):
+        if command.kind in (CommandKind.CANCEL, CommandKind.REPLACE) and reason != Reason.CLOCK_BACKWARDS:
             order, _ = self._named(command)
         self.executions.append(
             Execution(
@@ -220,19 +219,18 @@ class OracleExchange(OraclePhases):
 
     def _move(self, order: Order, limit: int | None, size: int) -> None:
         """To the end of the queue at a price."""
-        shown, is_same_price = order.displayed, limit == order.limit
-        order.entry = next(self.entries)
-        if not order.hidden:
-            order.displayed = min(order.display_size or size, size)
-            if is_same_price and order.displayed <= shown:
-                # A modify that shows no more would keep its place in a book built from the events.
-                self.publish(order.market, ("C", order.side, limit or 0, shown, order.order_id))
-                row: Row = ("A", order.side, limit or 0, order.displayed, order.order_id)
-            else:
-                row = ("M", order.side, limit or 0, order.displayed, order.order_id)
-            self.publish(order.market, row)
-        order.limit, order.price, order.remaining = limit, limit, size
+        shown, is_same_price, was_displayed = order.displayed, limit == order.limit, order.displayed > 0
+        order.limit, order.price, order.remaining, order.entry = limit, limit, size, next(self.entries)
+        order.displayed = min(order.display_size or size, size) if was_displayed else 0
+        # A modify that shows no more would keep its place in a book built from the events.
+        enters_anew = was_displayed and is_same_price and order.displayed <= shown
+        if enters_anew:
+            self.publish(order.market, ("C", order.side, limit or 0, shown, order.order_id))
+        elif was_displayed:
+            self.publish(order.market, ("M", order.side, limit or 0, order.displayed, order.order_id))
         self.report(ExecutionKind.REPLACED, order, size)
+        if enters_anew:
+            self.publish(order.market, ("A", order.side, limit or 0, order.displayed, order.order_id))
 
     # Other commands
 
