@@ -7,6 +7,8 @@ import random
 import resource
 import signal
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,8 @@ from tickdeck.tape.journal_reader import JournalReader
 _WORDS = COMMAND.itemsize // 8
 _NUMBER = 8
 """Bytes of a sequence number in the pipe from a writer."""
+Told = Callable[[int], object]
+"""How a writer tells the last record that it knows is kept."""
 
 
 class JournalCampaign:
@@ -89,46 +93,62 @@ class JournalCampaign:
         return journal
 
     def _child(self, rng: random.Random, reached: int, seconds: float, most_bytes: int | None) -> int:
-        """A writer in a process of its own, killed after `seconds`; the last record that it was told is kept."""
-        seed = rng.random()
-        read_end, write_end = os.pipe()
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                os.close(read_end)
-                if most_bytes is not None:
-                    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-                    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-                self._write_on(random.Random(seed), reached, write_end)
-                status = 0
-            finally:
-                os._exit(status)
-        os.close(write_end)
-        deadline = time.monotonic() + seconds
-        ended = 0
-        while not ended and time.monotonic() < deadline:
-            time.sleep(0.0005)
-            ended, status = os.waitpid(child, os.WNOHANG)
-        if not ended:
-            os.kill(child, signal.SIGKILL)
-            _, status = os.waitpid(child, 0)
-        with os.fdopen(read_end, "rb") as pipe:
-            told = pipe.read()
-        if os.WIFEXITED(status) and os.WEXITSTATUS(status):
-            raise FindingError("the writer failed other than by a JournalError")
-        whole = len(told) // _NUMBER * _NUMBER
-        return int.from_bytes(told[whole - _NUMBER : whole], "little") if whole else reached
+        return run_child(partial(self._write_on, random.Random(rng.random()), reached), seconds, most_bytes) or reached
 
-    def _write_on(self, rng: random.Random, reached: int, told: int) -> None:
+    def _write_on(self, rng: random.Random, reached: int, told: Told) -> None:
         """Append until something stops it, and tell each last sequence number."""
         try:
             with self._writer(rng, reached) as journal:
                 for _ in range(150):
-                    last = journal.append(records(journal.sequence + 1, _length(rng)))
-                    os.write(told, last.to_bytes(_NUMBER, "little"))
+                    told(journal.append(records(journal.sequence + 1, _length(rng))))
         except JournalError:
             return
+
+
+def run_child(work: Callable[[Told], None], seconds: float, most_bytes: int | None = None) -> int:
+    """Run `work` in a process of its own, killed after `seconds`; the last number that it told, 0 without any.
+
+    Parameters
+    ----------
+    work : callable
+        Is given a function that tells a number.
+    seconds : float
+    most_bytes : int, optional
+        No file of the process can grow beyond this.
+
+    Raises
+    ------
+    FindingError
+        `work` raised something.
+    """
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.close(read_end)
+            if most_bytes is not None:
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+            work(lambda number: os.write(write_end, number.to_bytes(_NUMBER, "little")))
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(write_end)
+    deadline = time.monotonic() + seconds
+    ended = 0
+    while not ended and time.monotonic() < deadline:
+        time.sleep(0.0005)
+        ended, status = os.waitpid(child, os.WNOHANG)
+    if not ended:
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+    with os.fdopen(read_end, "rb") as pipe:
+        told = pipe.read()
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+        raise FindingError("the writer failed other than by a JournalError")
+    whole = len(told) // _NUMBER * _NUMBER
+    return int.from_bytes(told[whole - _NUMBER : whole], "little") if whole else 0
 
 
 def records(first: int, count: int) -> Records:
