@@ -376,6 +376,28 @@ def test_an_append_of_many_batches_is_all_or_nothing(tmp_path: Path, monkeypatch
     assert read_all(tmp_path)[0] == [1, 2, 3]
 
 
+def test_a_disk_that_has_no_room_for_the_next_segment_appends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = JournalWriter(tmp_path, SMALL, segment_bytes=1)
+    journal.append(numbered(1, 3))
+    make = os.open
+
+    def full(path: object, *rest: int) -> int:
+        if "segment" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return make(path, *rest)  # type: ignore[call-overload, no-any-return]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", full)
+        for _ in range(2):
+            with pytest.raises(JournalError, match="after record 3 .*No space left"):
+                journal.append(numbered(4, 2))
+    assert read_all(tmp_path)[0] == [1, 2, 3]
+    journal.reopen()
+    assert journal.append(numbered(4, 2)) == 5
+    journal.close()
+    assert read_all(tmp_path)[0] == [1, 2, 3, 4, 5]
+
+
 @pytest.mark.parametrize("call", ["fdatasync", "fsync"])
 def test_a_failed_sync_acknowledges_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     journal = JournalWriter(tmp_path, SMALL)

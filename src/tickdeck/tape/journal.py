@@ -108,12 +108,12 @@ class JournalWriter:
         """
         if records.dtype != self._layout.dtype:
             raise UsageError(f"{self.folder}: the journal takes records of dtype {self._layout.dtype}, not {records.dtype}")
+        if self._size >= self._segment_bytes and self._stopped is None:
+            self._rotate()
         before, first = self._size, self._next
         for start in range(0, len(records), MOST_ROWS):
             part = records[start : start + MOST_ROWS]
             self._write(self._layout.encode(self._next, part), len(part), before, first)
-        if self._size >= self._segment_bytes:
-            self._rotate()
         return self.sequence
 
     def append_note(self, note: str) -> int:
