@@ -11,15 +11,17 @@ from phase_examples import PHASES
 from priority_examples import PRIORITY, SELF_TRADE
 
 from tickdeck.core import PRICE_SCALE
+from tickdeck.soak.matching import EngineExchange
 from tickdeck.soak.matching_oracle import OracleExchange
 from tickdeck.soak.oracle_orders import OracleListing
 
 EXAMPLES = [*PRIORITY, *SELF_TRADE, *TYPES, *FORCES, *PHASES, *CHECKS]
 
 
+@pytest.mark.parametrize("kind", [OracleExchange, EngineExchange], ids=["oracle", "engine"])
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.rule for example in EXAMPLES])
-def test_the_rule_holds(example: Example) -> None:
-    exchange = OracleExchange([OracleListing(1, **{"tick": PRICE_SCALE, **example.listing})], participants=3)
+def test_the_rule_holds(example: Example, kind: type[OracleExchange] | type[EngineExchange]) -> None:
+    exchange = kind([OracleListing(1, **{"tick": PRICE_SCALE, **example.listing})], participants=3)
     script = Script()
     for line, events, executions in steps(example.script):
         published, told = exchange.run(script.command(line))

@@ -37,11 +37,21 @@ CAMPAIGNS: dict[str, tuple[str, str, str]] = {
     "binance": ("tickdeck.soak.frames:BinanceCampaign", "", "compiled and tolerant parsing of Binance cannot be told apart"),
     "round-trip": ("tickdeck.soak.round_trip:RoundTripCampaign", "", "what a format takes it gives back, bit for bit"),
     "book": ("tickdeck.soak.books:BookCampaign", "", "books equal plain-Python ones after every event, however they are fed"),
+    "matching": (
+        "tickdeck.soak.matching:MatchingCampaign",
+        "",
+        "the exchange does what a plain-Python one does, command by command",
+    ),
     "convert": ("tickdeck.soak.conversion:ConversionCampaign", "", "a killed convert leaves nothing or the whole file"),
     "journal": (
         "tickdeck.soak.journal:JournalCampaign",
         "",
         "a killed, full, torn or damaged journal gives its beginning or an error",
+    ),
+    "recovery": (
+        "tickdeck.soak.recovery:RecoveryCampaign",
+        "",
+        "an exchange that was killed, met a full disk or a damaged file is as if it had stopped earlier, or an error",
     ),
 }
 """Name -> where it is, its argument, what it claims."""
