@@ -389,7 +389,7 @@ def test_a_disk_that_has_no_room_for_the_next_segment_appends_nothing(tmp_path: 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", full)
         for _ in range(2):
-            with pytest.raises(JournalError, match="after record 3 .*No space left"):
+            with pytest.raises(JournalError, match=r"after record 3 .*No space left"):
                 journal.append(numbered(4, 2))
     assert read_all(tmp_path)[0] == [1, 2, 3]
     journal.reopen()

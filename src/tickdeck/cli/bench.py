@@ -12,7 +12,9 @@ from tickdeck.core.errors import UsageError
 
 
 def command(
-    suites: Annotated[list[str] | None, typer.Argument(help="Suites to run (book, peers, tape, start); all by default.")] = None,
+    suites: Annotated[
+        list[str] | None, typer.Argument(help="Suites to run (book, peers, tape, exchange, start); all by default.")
+    ] = None,
     repeats: Annotated[int, typer.Option(help="Timed passes of every contender.", min=1)] = 7,
     quick: Annotated[bool, typer.Option("--quick", help="Small inputs: a check in seconds, not a measurement.")] = False,
     only: Annotated[

@@ -11,9 +11,12 @@ SUITES = {
     "book": "order books: replay, many books, inputs made to hurt, single updates",
     "peers": "the same order events through other libraries' books",
     "tape": "files: compressed events to a final book, CSV to events",
+    "exchange": "the exchange: its journal and its recovery",
     "start": "cold and warm start of the command and of the kernels",
 }
-"""Name -> what it measures; the module is ``tickdeck.bench.suites.<name>`` and its ``cases(settings)`` makes the cases."""
+"""Name -> what it measures; ``cases(settings)`` of ``tickdeck.bench.suites.<name>``, or of its modules, makes the cases."""
+MODULES = {"exchange": ("exchange_journal",)}
+"""Suites that consist of other modules than the one of their name."""
 
 
 def suite_cases(names: list[str], settings: Settings) -> list[Case]:
@@ -29,5 +32,6 @@ def suite_cases(names: list[str], settings: Settings) -> list[Case]:
         raise UsageError(f"no suite {unknown[0]}; there are {', '.join(SUITES)}")
     cases: list[Case] = []
     for name in names or SUITES:
-        cases += importlib.import_module(f"tickdeck.bench.suites.{name}").cases(settings)
+        for module in MODULES.get(name, (name,)):
+            cases += importlib.import_module(f"tickdeck.bench.suites.{module}").cases(settings)
     return cases
