@@ -43,6 +43,7 @@ BUY, SELL = Side.BID, Side.ASK
         ("buy 10 market", Order(BUY, "10", OrderType.MARKET)),
         ("buy 10 ACME MARKET", Order(BUY, "10", OrderType.MARKET, instrument="ACME")),
         ("buy 10 IOC market", Order(BUY, "10", OrderType.MARKET, time_in_force=TimeInForce.IOC)),
+        ("buy 10 acme @ 5", Order(BUY, "10", price="5", instrument="acme")),
         ("buy 10 @ 5 on acme", Order(BUY, "10", price="5", instrument="acme")),
         ("sell 100 stop 9.90", Order(SELL, "100", OrderType.STOP, trigger="9.90")),
         ("sell 100 stop 9.90 @ 9.85", Order(SELL, "100", OrderType.STOP_LIMIT, trigger="9.90", price="9.85")),

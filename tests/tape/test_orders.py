@@ -118,6 +118,12 @@ def test_missing_client_order_ids_are_the_next_free_of_their_participant(tmp_pat
     assert ids[10] >= 2**62 and ids[11] == 1
 
 
+def test_ids_that_were_used_before_are_not_given_again(tmp_path: Path) -> None:
+    rows = "participant,client_order_id\na,\nb,\na,7\na,\n"
+    orders = read_text(tmp_path, rows, participants={"a": 3}, next_ids={3: 5})
+    assert orders.commands["client_order_id"].tolist() == [5, 1, 7, 8]
+
+
 def test_plain_numbers_are_ids_and_names_have_the_lowest_free_one(tmp_path: Path) -> None:
     orders = read_text(tmp_path, "participant,symbol,size,price\nzoe,XYZ,1,1\n1,2,1,1\n0,1,1,1\n4294967295,XYZ,1,1\n")
     assert orders.participants == {"zoe": 2, "1": 1, "0": 3, "4294967295": 2**32 - 1}

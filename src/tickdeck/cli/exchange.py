@@ -43,7 +43,7 @@ def command(
         typer.Option(
             "--instrument",
             metavar="SYMBOL:TICK[:DECIMALS]",
-            help="Instrument, its tick and the decimals of sizes; may be repeated.",
+            help="SYMBOL:TICK or SYMBOL:TICK:DECIMALS of sizes, such as ACME:0.01; may be repeated.",
         ),
     ] = None,
     discipline: Annotated[
@@ -139,7 +139,12 @@ class Run:
 
                 known = {name: number for number, name in names_of(exchange).items()}
                 orders = read_orders(
-                    source, instruments=instruments_of(exchange), participants=known, start=exchange.clock, strict=self.strict
+                    source,
+                    instruments=instruments_of(exchange),
+                    participants=known,
+                    next_ids={each.id: each.next_client_order_id for each in exchange.participants},
+                    start=exchange.clock,
+                    strict=self.strict,
                 )
                 self._run_orders(exchange, record, orders)
         else:
@@ -202,7 +207,7 @@ class Run:
         for item in instruments:
             tick, places = price_text(item.tick_size or 0), item.size_decimals
             self._say(
-                f"{path}: {item.symbol} has tick {tick} and {places} size decimals, as its orders have (--instrument declares)"
+                f"{path}: {item.symbol} with tick {tick} and {places} size decimals, as its orders have; --instrument declares"
             )
 
     def _say_outputs(self) -> None:

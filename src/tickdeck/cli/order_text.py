@@ -32,7 +32,9 @@ _ALIASES = {
     "ladder": "book", "statistics": "stats", "fills": "trades", "ref": "reference", "clock": "time", "?": "help", "h": "help",
     "exit": "quit", "q": "quit", "bye": "quit",
 }  # fmt: skip
-_SYMBOL = re.compile(r"[A-Z][\w./:-]*")
+_SYMBOL = re.compile(r"[A-Za-z][\w./:-]*")
+_FIRST_HALVES = ("at", "post", "reduce", "peg", "stop")
+"""Words that may be the first half of an option."""
 _PEGS = {"bid": OrderType.PEG_BID, "ask": OrderType.PEG_ASK, "mid": OrderType.PEG_MID}
 
 
@@ -85,7 +87,10 @@ class _OrderParser:
         self._words = words
         self._found: dict[str, Any] = {"size": words.number("the size")}
         self._type: OrderType | None = None
-        if _SYMBOL.fullmatch(words.peek()) and normal(words.peek()) not in {*_OPTIONS, *TIMES_IN_FORCE, *FLAGS}:
+        word = words.peek()
+        is_option = normal(word) in {*_OPTIONS, *_FIRST_HALVES, *TIMES_IN_FORCE, *FLAGS}
+        # In lower case a word that nothing follows is rather a mistyped option.
+        if not is_option and _SYMBOL.fullmatch(word) and (word[0].isupper() or words.has(2)):
             self._found["instrument"] = words.take("a symbol")
 
     def _put(self, name: str, value: object, what: str, back: int) -> None:
@@ -103,7 +108,7 @@ class _OrderParser:
         words = self._words
         word = words.take("an option")
         name = normal(word)
-        if name in ("at", "post", "reduce", "peg", "stop") and words.peek().lower() in ("open", "close", "only", "limit"):
+        if name in _FIRST_HALVES and words.peek().lower() in ("open", "close", "only", "limit"):
             name = f"{name}-{words.take('a word').lower()}"
         if name in TIMES_IN_FORCE and name != "gtd":
             self._put("time_in_force", TIMES_IN_FORCE[name], "the time in force", 1)

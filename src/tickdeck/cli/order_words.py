@@ -102,6 +102,10 @@ class Words:
         """The next word; "" at the end."""
         return self._words[self._at] if self else ""
 
+    def has(self, count: int) -> bool:
+        """Whether at least `count` words are left."""
+        return self._at + count <= len(self._words)
+
     def take(self, what: str) -> str:
         """The next word, which is to be `what`."""
         if not self:

@@ -101,16 +101,24 @@ class RowMaker:
         Of rows without one where none is declared.
     start : int
         Time of rows before the first one with a time, ns.
+    next_ids : mapping of int to int
+        Next free client order id by participant id; 1 where it has none.
     """
 
     def __init__(
-        self, instruments: Sequence[Instrument], participants: Mapping[str, int], default_symbol: str, start: int
+        self,
+        instruments: Sequence[Instrument],
+        participants: Mapping[str, int],
+        default_symbol: str,
+        start: int,
+        next_ids: Mapping[int, int],
     ) -> None:
         self.declared = numbered(instruments)
         self._default_symbol = self.declared[0].symbol if self.declared else default_symbol
         self._symbols = Names({item.symbol: item.instrument_id or 0 for item in self.declared})
         self._participants = Names(participants)
         self._last_time = start
+        self._next_ids = next_ids
         self._digits: int | None = None
         self._parts: list[_Part] = []
 
@@ -180,7 +188,7 @@ class RowMaker:
         good[list(bad)] = False
         faults = {int(part.rows[at]): text for at, text in bad.items()}
         part = _selected(part, good)
-        _give_ids(part.commands, part.has_id)
+        _give_ids(part.commands, part.has_id, self._next_ids)
         used = set(part.commands["participant_id"].tolist())
         named = {name: number for name, number in participants.items() if name and number in used}
         named |= {"1": 1} if 1 in used and 1 not in named.values() else {}
@@ -272,7 +280,7 @@ def _set_sizes(part: _Part, instruments: Sequence[Instrument], bad: dict[int, st
         commands[target] = np.where(column.given, units, empty) if name == "size" else units
 
 
-def _give_ids(commands: Records, has_id: NDArray[np.bool_]) -> None:
+def _give_ids(commands: Records, has_id: NDArray[np.bool_], next_ids: Mapping[int, int]) -> None:
     """Give new orders without a client order id the next free one of their participant: one above the highest so far.
 
     Ids from 2^62 on (hashes, mostly) do not count.
@@ -293,4 +301,5 @@ def _give_ids(commands: Records, has_id: NDArray[np.bool_]) -> None:
         count = np.cumsum(missing)
         # An id that is given lifts what follows it; each that is assigned is one more.
         lift = np.maximum.accumulate(np.where(missing | (used == 0), 0, used - count))
-        commands["client_order_id"][mine[missing]] = (np.maximum(lift, 0) + count)[missing].astype(np.uint64)
+        base = next_ids.get(int(commands["participant_id"][mine[0]]), 1) - 1
+        commands["client_order_id"][mine[missing]] = (np.maximum(lift, base) + count)[missing].astype(np.uint64)

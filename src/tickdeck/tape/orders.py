@@ -80,6 +80,7 @@ def read_orders(
     *,
     instruments: Sequence[Instrument] = (),
     participants: Mapping[str, int] | None = None,
+    next_ids: Mapping[int, int] | None = None,
     start: int = 0,
     strict: bool = False,
     format: str | None = None,
@@ -94,6 +95,8 @@ def read_orders(
         What is known about the symbols; those without an id get 1, 2, ... in this order.
     participants : mapping of str to int, optional
         Known names.
+    next_ids : mapping of int to int, optional
+        Next free client order id by participant id; 1 where it has none.
     start : int
         Time of rows before the first one with a time, ns since the epoch.
     strict : bool
@@ -125,7 +128,7 @@ def read_orders(
         )
     report = ReadReport()
     default = re.sub(r"[^\w.-]", "", source.name.split(".")[0].upper()) or "SIM"
-    maker = RowMaker(instruments, participants or {}, default, start)
+    maker = RowMaker(instruments, participants or {}, default, start, next_ids or {})
     blocks = _csv_blocks(source, report) if chosen == "csv" else _json_blocks(source, report)
     empty = True
     for cells in blocks:
