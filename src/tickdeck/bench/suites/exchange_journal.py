@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tickdeck.bench.case import Bound, Case, Contender, Sample, Settings, Stopwatch
-from tickdeck.bench.latency import Histogram
 from tickdeck.core import COMMAND, UNDEF_PRICE, Instrument, Records, TickdeckError
 from tickdeck.core.orders import CommandKind, OrderType, TimeInForce
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from tickdeck.exchange import Exchange
 
 GROUPS = (1, 16, 256, 4096)
-GROUP = 1024
+GROUP = 4096
 """Commands between two syncs of the exchange's journal."""
 _TICK = 10**7
 _MIDDLE = 10_000 * _TICK
@@ -113,9 +112,8 @@ def _append_all(append: Callable[[Records], object], groups: list[Records]) -> S
             begun = time.perf_counter_ns()
             append(group)
             latencies[i] = time.perf_counter_ns() - begun
-    histogram = Histogram()
-    histogram.add(latencies)
-    return Sample(sum(map(len, groups)), watch.seconds, latencies=histogram)
+    call = {f"call p{percent} us": float(np.percentile(latencies, percent)) / 1e3 for percent in (50, 99)}
+    return Sample(sum(map(len, groups)), watch.seconds, details=call)
 
 
 def _prepare_append(groups: list[Records]) -> Iterator[_Pass]:
