@@ -17,6 +17,7 @@ from tickdeck.core.intrinsics import address_of
 
 _MULTIPLIERS = 64
 _HUGE_FROM = 1 << 22
+_LINE = 64
 _NODE_CHILDREN = 64
 _PAGE_LEVELS = 64
 _ROOMY_SLOTS = 1 << 17
@@ -41,6 +42,14 @@ def _on_huge_pages(memory: mmap.mmap, dtype: np.dtype[Any]) -> NDArray[Any]:
     with contextlib.suppress(OSError):
         memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, dtype)
+
+
+def _on_lines(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Zeroed memory that starts with a cache line, so that no record of 32 bytes lies on two."""
+    nbytes = count * dtype.itemsize
+    memory = np.zeros(nbytes + _LINE, np.uint8)
+    start = -memory.__array_interface__["data"][0] % _LINE
+    return memory[start : start + nbytes].view(dtype)
 
 
 def _multiplier(attempt: int) -> int:
@@ -142,7 +151,7 @@ class PoolMemory:
         nbytes = count * dtype.itemsize
         if nbytes < _HUGE_FROM or not hasattr(mmap, "MADV_HUGEPAGE"):
             self._maps.pop(name, None)
-            self.arrays[name] = np.zeros(count, dtype)
+            self.arrays[name] = _on_lines(count, dtype)
             return
         self._maps[name] = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.arrays[name] = _on_huge_pages(self._maps[name], dtype)
@@ -226,8 +235,8 @@ class PoolMemory:
         self.header[0]["last_key"] = 2**64 - 1
         self._bound += 1
         old = self.arrays["keys"]
-        if 2 * self._bound > len(old):
-            self.arrays["keys"] = np.zeros(2 * len(old), layout.KEY_SLOT)
+        if 8 * self._bound > len(old):
+            self.arrays["keys"] = np.zeros(4 * len(old), layout.KEY_SLOT)
             self._refresh()
             for entry in old[old["used"] != 0]:
                 self._put_key(int(entry["key"]), int(entry["book"]))

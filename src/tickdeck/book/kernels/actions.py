@@ -5,7 +5,7 @@ A function that must stop has changed nothing; it returns one of the reasons in 
 
 import numpy as np
 
-from tickdeck.book.kernels.index import erase_slot, find_slot, hash_of, probe_length, put_slot
+from tickdeck.book.kernels.index import U32, erase_slot, find_slot, hash_of, home_slot, probe_length, put_slot
 from tickdeck.book.kernels.ladder import U0, U1, U6, append, detach, key_of, key_of_level, set_level, to_tail, vacate
 from tickdeck.book.kernels.layout import (
     BAD_SIDE,
@@ -23,8 +23,10 @@ from tickdeck.book.kernels.layout import (
     TICK_LIMIT,
     UNKNOWN_ACTION,
     UNKNOWN_ORDER,
+    UNUSUAL,
     unpack,
 )
+from tickdeck.core.intrinsics import prefetch
 from tickdeck.core.kernel import kernel
 from tickdeck.core.records import UNDEF_PRICE
 
@@ -39,6 +41,7 @@ ROUND = np.float64(TICK_LIMIT) + np.float64(0.5)
 LIMIT_I = np.int64(TICK_LIMIT)
 KINDS = np.uint64(len(STATS))
 PROBES = np.uint64(PROBE_LIMIT)
+LOW_BITS = np.uint8(0x0E)
 L2, L3 = np.uint8(2), np.uint8(3)
 UNDEF = np.int64(UNDEF_PRICE)
 SIDE_NONE = np.uint64(0)  # a side of book 0, the sink: nobody else's
@@ -92,15 +95,21 @@ def take_order(p):
 
 
 @kernel
-def remove(p, slot, order):
-    """Take an order out of ladder, index and pool."""
+def give_order(p, order):
+    """Give an order record back."""
     header = p.header[0]
-    p.books[np.uint64(p.orders[order].book)].order_count -= U1
-    detach(p, order)
-    erase_slot(p, slot)
     p.orders[order].next = header.order_free
     header.order_free = np.uint32(order)
     header.live -= U1
+
+
+@kernel
+def remove(p, slot, order):
+    """Take an order out of ladder, index and pool."""
+    p.books[np.uint64(p.orders[order].book)].order_count -= U1
+    detach(p, order)
+    erase_slot(p, slot)
+    give_order(p, order)
 
 
 @kernel(rare=True)
@@ -318,6 +327,100 @@ def act(p, book, action, side, flags, order_id, price, size, hashed):
         count(p, book, SEQUENCE_GAP)
         p.books[book].stale = np.uint8(action != CLEAR)
     return reason
+
+
+@kernel(rare=True)
+def act_fully(at, book, action, side, flags, order_id, price, size, hashed):
+    """``act``, called instead of inlined."""
+    return act(unpack(at), book, action, side, flags, order_id, price, size, hashed)
+
+
+@kernel(rare=True)
+def find_on(at, order_id, book, hashed):
+    """``find_slot`` where the home slot does not hold it."""
+    return find_slot(unpack(at), order_id, book, hashed)
+
+
+@kernel
+def act_shortly(p, book, action, code, order_id, price, size, hashed):
+    """``act`` for nearly all events: in an L3 book, without flags that matter.
+
+    UNUSUAL where there is more to do than this does; nothing has changed then. The home slot is read before the branch on the action,
+    which cannot be predicted; adds and modifies share one ``append``, cancels and modifies one ``detach``.
+
+    Parameters
+    ----------
+    code : uint8
+        0 of an ask, 1 of a bid.
+    """
+    b = p.books[book]
+    slot = home_slot(p, hashed)
+    order = np.uint64(p.slots[slot].order)
+    tag = p.slots[slot].tag
+    prefetch(p.orders, order)
+    side = (book << U1) | np.uint64(code ^ np.uint8(1))
+    tick = np.int64(0)
+    if action == ADD:
+        scaled = np.float64(price) * b.inverse
+        if size <= 0 or code > np.uint8(1) or not (abs(scaled) < LIMIT):
+            return UNUSUAL
+        tick = np.int64(scaled + ROUND) - LIMIT_I
+        if tick * np.int64(b.tick_size) != price:
+            return UNUSUAL
+        if order != U0:
+            slot = find_on(p.at, order_id, book, hashed)
+            if p.slots[slot].order != np.uint32(0) or probe_length(p, slot, hashed) > PROBES:
+                return UNUSUAL
+        order = take_order(p)
+        put_slot(p, slot, hashed, order)
+        o = p.orders[order]
+        o.id = order_id
+        o.book = np.uint32(book)
+        b.order_count += U1
+    elif action | LOW_BITS == CANCEL | LOW_BITS:
+        if size <= 0:
+            return UNUSUAL
+        o = p.orders[order]
+        if (np.uint64(tag ^ np.uint32(hashed >> U32)) | (np.uint64(o.id) ^ order_id) | (np.uint64(o.book) ^ book)) != U0:
+            slot = find_on(p.at, order_id, book, hashed)
+            order = np.uint64(p.slots[slot].order)
+            if order == U0:
+                return UNUSUAL
+        o = p.orders[order]
+        held = np.int64(o.size)
+        row = p.levels[np.uint64(o.level)]
+        if action == CANCEL:
+            if size < held:
+                o.size = held - size
+                row.size -= size
+                return GOING
+            if size > held:
+                count(p, book, OVERFILLED)
+        else:
+            scaled = np.float64(price) * b.inverse
+            if action != MODIFY or side != np.uint64(row.side) or not (abs(scaled) < LIMIT):
+                return UNUSUAL
+            tick = np.int64(scaled + ROUND) - LIMIT_I
+            if tick * np.int64(b.tick_size) != price:
+                return UNUSUAL
+            if key_of(side, tick) == key_of_level(p, np.uint64(o.level)):
+                if size > held:
+                    to_tail(p, order)
+                row.size += size - held
+                o.size = size
+                return GOING
+        detach(p, order)
+        if action == CANCEL:
+            b.order_count -= U1
+            erase_slot(p, slot)
+            give_order(p, order)
+            return GOING
+    elif action == TRADE or action == FILL or action == NOTHING:
+        return GOING
+    else:
+        return UNUSUAL
+    append(p, side, key_of(side, tick), order, size)
+    return GOING
 
 
 @kernel

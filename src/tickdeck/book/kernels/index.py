@@ -19,7 +19,13 @@ BOOK_SALT = np.uint64(0xD6E8FEB86659FD93)
 @kernel
 def hash_of(p, order_id, book):
     """Multiplicative hash of id and book; its highest bits are the home slot."""
-    return (order_id ^ (book * BOOK_SALT)) * np.uint64(p.header[0].index_multiplier)
+    return hash_salted(p, order_id, book * BOOK_SALT)
+
+
+@kernel
+def hash_salted(p, order_id, salt):
+    """``hash_of`` where the book's part is at hand."""
+    return (order_id ^ salt) * np.uint64(p.header[0].index_multiplier)
 
 
 @kernel

@@ -9,6 +9,7 @@ from tickdeck.core.kernel import kernel
 U0 = np.uint64(0)
 U1 = np.uint64(1)
 U6 = np.uint64(6)
+U12 = np.uint64(12)
 U63 = np.uint64(63)
 NONE = np.uint32(0)
 BIAS_I = np.int64(BIAS)
@@ -108,6 +109,7 @@ def make_page(at, side, page_key):
         page = np.uint64(header.page_top)
         header.page_top = np.uint32(page + U1)
     header.page_room -= U1
+    header.changed = U1
     p.pages[page].bits = U0
     p.pages[page].key = page_key
     p.pages[page].parent = np.uint32(node)
@@ -135,8 +137,12 @@ def find_page(p, side, page_key):
 
 @kernel
 def level_for(p, side, key):
-    """The level of `key`, its page made if needed."""
-    page = find_page(p, side, key >> U6)
+    """The level of `key`, its page made if needed. Most ladders have one node: no walk."""
+    s = p.sides[side]
+    if s.height == np.uint32(1) and key >> U12 == np.uint64(s.prefix):
+        page = np.uint64(p.children[(np.uint64(s.root) << U6) | ((key >> U6) & U63)])
+    else:
+        page = find_page(p, side, key >> U6)
     if page == U0:
         page = make_page(p.at, side, key >> U6)
     return (page << U6) | (key & U63)
@@ -146,9 +152,11 @@ def level_for(p, side, key):
 def occupy(p, side, level, key):
     """Mark an empty level as taken; it may become the best."""
     p.pages[level >> U6].bits |= U1 << (level & U63)
+    p.levels[level].side = np.uint32(side)
     s = p.sides[side]
     s.level_count += np.uint32(1)
     if key > np.uint64(s.best_key):
+        p.header[0].changed = U1
         s.best_key = key
         s.best_level = np.uint32(level)
 
@@ -238,6 +246,7 @@ def vacate(p, side, level):
     bits = np.uint64(p.pages[page].bits) & ~(U1 << (level & U63))
     p.pages[page].bits = bits
     if level == np.uint64(s.best_level):
+        p.header[0].changed = U1
         if bits != U0:
             best = (page << U6) | highest(bits)
             s.best_level = np.uint32(best)
@@ -264,10 +273,10 @@ def append(p, side, key, order, size):
     level = level_for(p, side, key)
     row = p.levels[level]
     last = np.uint64(row.tail)
-    if np.uint64(row.count) == U0:
+    if last == U0:
         occupy(p, side, level, key)
+        row.head = np.uint32(order)
     p.orders[last].next = np.uint32(order)
-    row.head = np.uint32(order) if last == U0 else row.head
     row.tail = np.uint32(order)
     row.size += size
     row.count = np.uint32(np.uint64(row.count) + U1)
@@ -288,13 +297,13 @@ def detach(p, order):
     after = np.uint64(o.next)
     p.orders[before].next = np.uint32(after)
     p.orders[after].prev = np.uint32(before)
-    row.head = np.uint32(after) if before == U0 else row.head
-    row.tail = np.uint32(before) if after == U0 else row.tail
+    row.head ^= np.uint32(order ^ after) & -np.uint32(before == U0)
+    row.tail ^= np.uint32(order ^ before) & -np.uint32(after == U0)
     row.size -= np.int64(o.size)
     count = np.uint64(row.count) - U1
     row.count = np.uint32(count)
     if count == U0:
-        vacate(p, np.uint64(p.pages[level >> U6].side), level)
+        vacate(p, np.uint64(row.side), level)
 
 
 @kernel

@@ -49,6 +49,11 @@ HEADER = np.dtype(
         ("stop_key", "<u8"),
         ("stop_book", "<u4"),
         ("stop", "<u4"),
+        ("changed", "<u8"),  # set when a best price changes or a page is made
+        ("located", "<u8"),  # events that each stage of fetching ahead has dealt with
+        ("ordered", "<u8"),
+        ("levelled", "<u8"),
+        ("linked", "<u8"),
     ],
     align=True,
 )
@@ -76,7 +81,6 @@ SIDE = np.dtype(
         ("root", "<u4"),
         ("height", "<u4"),  # nodes from the root to a page
         ("level_count", "<u4"),
-        ("reserved", "<u8", (4,)),  # one cache line
     ],
     align=True,
 )
@@ -85,7 +89,7 @@ NODE = np.dtype([("bits", "<u8"), ("parent", "<u4"), ("digit", "<u4")], align=Tr
 
 PAGE = np.dtype([("bits", "<u8"), ("key", "<u8"), ("parent", "<u4"), ("side", "<u4")], align=True)
 
-POOL_LEVEL = np.dtype([("size", "<i8"), ("count", "<u4"), ("head", "<u4"), ("tail", "<u4"), ("reserved", "<u4")], align=True)
+POOL_LEVEL = np.dtype([("size", "<i8"), ("count", "<u4"), ("head", "<u4"), ("tail", "<u4"), ("side", "<u4")], align=True)
 
 POOL_ORDER = np.dtype(
     [("id", "<u8"), ("size", "<i8"), ("level", "<u4"), ("book", "<u4"), ("prev", "<u4"), ("next", "<u4")], align=True
@@ -136,16 +140,24 @@ STATS = (
 ) = range(12)
 
 GOING, FULL, NEW_BOOK, OFF_GRID, LONG_PROBE = range(5)
-"""Why the event loop stopped: not at all, a pool is full, an unknown instrument, a price between the inferred ticks, ids that collide."""
+UNUSUAL = 8
+"""Why the event loop stopped: not at all, a pool is full, an unknown instrument, a price between the inferred ticks, ids that collide.
+
+UNUSUAL never leaves the loop: the short way cannot apply the event, the long one must.
+"""
 
 NODES_PER_EVENT = 20
 """Most tree nodes that one event can need: the root grows by 9 at the most, and the new path has 9."""
 PROBE_LIMIT = 256
 """Slots that an insertion may probe before the index is hashed anew; at 60% load chance alone gives 145 among 10 M orders."""
-BLOCK = 8
-"""Events whose memory is fetched together."""
+LOOK = 8
+"""Events by which the loop asks for an id's slot ahead, where the index fits in the second-level cache."""
+BLOCK = 4
+"""Events whose memory is fetched together where it does not."""
+LAG = 8
+"""Events between two stages of fetching."""
 AHEAD = 64
-"""Events that may be under way between the first stage of fetching and their turn; a power of two above 5 blocks."""
+"""Events that may be under way between the first stage of fetching and their turn; a power of two above 4 lags and a block."""
 PREFETCH_FROM = 1 << 18
 """Slots from which the index and the orders outgrow the second-level cache, so that prefetching pays."""
 
