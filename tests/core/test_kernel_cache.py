@@ -12,6 +12,7 @@ import numpy as np
 
 import tickdeck
 from tickdeck.core.intrinsics import address_of
+from tickdeck.core.kernel import kernel_sources
 
 PACKAGE = Path(tickdeck.__file__).parent
 
@@ -30,12 +31,20 @@ def test_an_edit_to_any_kernel_source_names_another_cache_folder(tmp_path: Path)
         shutil.copytree(PACKAGE / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "__init__.py").write_text("")
     environment = {"PYTHONPATH": str(tmp_path), "TICKDECK_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_DISABLE_JIT": "0"}
-    code = "from tickdeck.core import kernel; print(kernel.CACHE_FOLDER)"
+    code = (
+        "import tickdeck.book.kernels.replay as room; from tickdeck.core import kernel; print(kernel.cache_folder(room.__file__))"
+    )
     before = run(code, **environment)
     assert run(code, **environment) == before
     source = copy / "book" / "kernels" / "ladder.py"
     source.write_text(source.read_text() + "\n# changed\n")
     assert run(code, **environment) != before
+
+
+def test_an_edit_elsewhere_leaves_the_cache_folder(tmp_path: Path) -> None:
+    sources = {path.relative_to(PACKAGE).as_posix() for path in kernel_sources(PACKAGE / "book" / "kernels" / "replay.py")}
+    assert {"book/kernels/replay.py", "book/kernels/ladder.py", "core/intrinsics.py", "core/records.py"} <= sources
+    assert not any(name.startswith(("exchange/", "risk/", "simulation/", "cli/")) for name in sources)
 
 
 def test_importing_tickdeck_imports_nothing_heavy() -> None:
@@ -64,17 +73,17 @@ def test_address_is_that_of_the_first_byte() -> None:
     assert address_of(array.view("V4")) == array.ctypes.data
 
 
-FOLDER = "from tickdeck.core import kernel; print(kernel.CACHE_FOLDER)"
+FOLDER = "from tickdeck.core import intrinsics, kernel; print(kernel.cache_folder(intrinsics.__file__))"
 
 
 def test_only_the_last_few_cache_folders_are_kept(tmp_path: Path) -> None:
     for age in range(10):
-        old = tmp_path / "kernels" / f"old{age}"
+        old = tmp_path / "kernels" / f"core-intrinsics-old{age:013}"
         old.mkdir(parents=True)
         os.utime(old, (10**9 - age, 10**9 - age))
     folder = Path(run(FOLDER, TICKDECK_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0"))
     left = sorted(path.name for path in (tmp_path / "kernels").iterdir())
-    assert left == sorted([folder.name, "old0", "old1", "old2"])
+    assert left == sorted([folder.name, *(f"core-intrinsics-old{age:013}" for age in range(3))])
 
 
 def test_without_a_usable_cache_folder_a_temporary_one_is_used(tmp_path: Path) -> None:
@@ -88,5 +97,6 @@ def test_without_a_usable_cache_folder_a_temporary_one_is_used(tmp_path: Path) -
 
 
 def test_plain_python_needs_no_cache_folder(tmp_path: Path) -> None:
-    assert run(FOLDER, TICKDECK_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="1") == "None"
+    code = "from tickdeck.core import intrinsics, kernel; print(kernel.CACHE_FOLDER)"
+    assert run(code, TICKDECK_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="1") == "None"
     assert not list(tmp_path.iterdir())

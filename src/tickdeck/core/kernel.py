@@ -4,19 +4,21 @@
 without reference counting (arrays passed between functions otherwise cost increments and decrements: a factor of five) and
 without the GIL. Only entries are cached on disk.
 
-Numba's own cache does not notice an edit to an inlined function in another file, so the cache folder is named by a hash of
-every kernel source, the Numba version and the processor.
+Numba's own cache does not notice an edit to an inlined function in another file, so the cache folder of a file's kernels is named by a
+hash of that file and everything it imports, the Numba version and the processor.
 
 With ``NUMBA_DISABLE_JIT=1`` kernels run as plain Python: intrinsics have Python bodies, structured arrays get attribute access
 and unsigned overflow wraps silently, as in compiled code.
 """
 
 import hashlib
+import inspect
 import os
 import platform
+import re
 import shutil
 import tempfile
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 
 import numba
@@ -26,13 +28,25 @@ INTERPRETED = bool(numba.config.DISABLE_JIT)
 """Kernels run as plain Python (``NUMBA_DISABLE_JIT=1``)."""
 
 _KEEP_FOLDERS = 4
+_DIGITS = 16
 
 
-def kernel_sources():
-    """Every file whose edit must invalidate compiled code."""
-    package = Path(__file__).resolve().parent.parent
-    files = [*package.glob("*/kernels.py"), *package.glob("*/kernels/*.py"), *(package / "core").glob("*.py")]
-    return sorted(files)
+_IMPORT = re.compile(r"^(?:from|import) (tickdeck(?:\.\w+)*)", re.MULTILINE)
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def kernel_sources(path):
+    """Every file of the package whose edit must invalidate what is compiled from `path`: what it imports, and so on."""
+    found, left = set(), [Path(path).resolve()]
+    while left:
+        source = left.pop()
+        if source in found:
+            continue
+        found.add(source)
+        for name in _IMPORT.findall(source.read_text()):
+            place = _PACKAGE.joinpath(*name.split(".")[1:])
+            left += [file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
+    return sorted(found)
 
 
 def cache_root() -> Path:
@@ -49,36 +63,49 @@ def _cpu_name():
     return llvm.get_host_cpu_name()
 
 
-def _cache_folder():
-    digest = hashlib.sha256()
-    for path in kernel_sources():
-        digest.update(path.read_bytes())
-    for part in (numba.__version__, np.__version__, platform.python_version(), platform.machine(), _cpu_name()):
-        digest.update(part.encode())
-    digest.update(os.environ.get("NUMBA_BOUNDSCHECK", "0").encode())
-    root = cache_root()
-    folder = root / "kernels" / digest.hexdigest()[:20]
+def _toolchain():
+    """What else must be the same for compiled code to be of use."""
+    parts = (numba.__version__, np.__version__, platform.python_version(), platform.machine(), _cpu_name())
+    return "\n".join((*parts, os.environ.get("NUMBA_BOUNDSCHECK", "0")))
+
+
+def _usable_root():
+    """The folder of all compiled kernels; a temporary one where it cannot be written."""
+    folder = cache_root() / "kernels"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        os.utime(folder)
         if not os.access(folder, os.W_OK):
             raise PermissionError
     except OSError:
-        folder = Path(tempfile.gettempdir()) / f"tickdeck-{os.getuid() if hasattr(os, 'getuid') else 0}" / folder.name
+        folder = Path(tempfile.gettempdir()) / f"tickdeck-{os.getuid() if hasattr(os, 'getuid') else 0}"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _drop_old(folder)
     return folder
 
 
-def _drop_old(folder):
-    """Keep the last few cache folders; older sources are not coming back."""
-    others = [path for path in folder.parent.iterdir() if path.is_dir() and path != folder]
+@cache
+def cache_folder(path):
+    """Where the kernels of a file are kept: another folder after an edit to it or to anything it imports."""
+    digest = hashlib.sha256(_toolchain().encode())
+    for source in kernel_sources(path):
+        digest.update(source.read_bytes())
+    place = Path(path).resolve()
+    name = "-".join(place.relative_to(_PACKAGE).with_suffix("").parts) if place.is_relative_to(_PACKAGE) else place.stem
+    folder = CACHE_FOLDER / f"{name}-{digest.hexdigest()[:_DIGITS]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.utime(folder)
+    _drop_old(folder, name)
+    return folder
+
+
+def _drop_old(folder, name):
+    """Keep the last few folders of a file; older sources are not coming back."""
+    others = [path for path in folder.parent.glob(f"{name}-{'?' * _DIGITS}") if path.is_dir() and path != folder]
     others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for path in others[_KEEP_FOLDERS - 1 :]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-CACHE_FOLDER = None if INTERPRETED else _cache_folder()
+CACHE_FOLDER = None if INTERPRETED else _usable_root()
 
 
 class _FieldRecord(np.void):
@@ -128,10 +155,11 @@ def kernel(function=None, *, entry=False, rare=False):
     if INTERPRETED:
         return _interpreted(function) if entry else function
     if not entry:
-        return numba.njit(_nrt=False, nogil=True, forceinline=not rare)(function)
+        # No wrappers for callers in Python or C: nobody calls these from there, and they were a fifth of the compile time.
+        return numba.njit(_nrt=False, nogil=True, forceinline=not rare, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
     # The cache locator reads the configuration when the decorator runs: other users of Numba keep their own folder.
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(CACHE_FOLDER)
+    numba.config.CACHE_DIR = str(cache_folder(inspect.getfile(function)))
     try:
         return numba.njit(_nrt=False, nogil=True, cache=True)(function)
     finally:

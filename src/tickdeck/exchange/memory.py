@@ -17,7 +17,14 @@ from tickdeck.exchange.listing import Listing
 _LINE = 64
 _FIRST_SLOTS = 1024
 _MULTIPLIER = 0x9E3779B97F4A7C15
-_TRADES = 1 << 14
+_ROWS = {
+    "event_rows": "events",
+    "execution_rows": "executions",
+    "auction_rows": "auctions",
+    "expiry_rows": "expiries",
+    "schedule_rows": "schedule",
+    "curve_rows": "curve",
+}
 
 OUTPUTS = ("events", "executions", "auctions")
 SCRATCH = ("curve", "ids", *OUTPUTS)
@@ -67,7 +74,7 @@ class ExchangeMemory:
             "expiries": 64,
             "schedule": 64,
             "spreads": 4 * spreads,
-            "trades": _TRADES,
+            "trades": layout.TRADES,
             "curve": 0,
             "ids": 0,
             "events": 0,
@@ -97,6 +104,8 @@ class ExchangeMemory:
         self._follow_orders()
         for name in ("client", "group"):
             self._shape_table(name)
+        for field, name in _ROWS.items():
+            self.state[0][field] = len(self.arrays[name])
         for i, array in enumerate(self.arrays.values()):
             self._words[2 * i] = address_of(array)
             self._words[2 * i + 1] = len(array)

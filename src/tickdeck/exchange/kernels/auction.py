@@ -115,7 +115,7 @@ def auction_price(at, listing):
     p = unpack(np.uint64(x.state[0].book_at))
     market = x.listings[listing]
     tick, reference = np.int64(market.tick_size), np.int64(market.reference)
-    half = np.uint64(len(x.curve)) >> U1
+    half = np.uint64(x.state[0].curve_rows) >> U1
     bids, asks = draw(at, listing, U0, U0), draw(at, listing, U1, half)
     market_buys, market_sells = list_size(x, p, listing, MARKET_BUYS), list_size(x, p, listing, MARKET_SELLS)
     demand, supply = market_buys, market_sells
@@ -231,7 +231,7 @@ def cross(at, listing, price, volume):
         fill_in_auction(at, seller, price, size, LAST)
         note_trade(x, listing, NO_SIDE, price, size)
         traded += size
-        after_trade(at, buyer, seller, True)
+        after_trade(at, buyer, seller, U1)
 
 
 @kernel(rare=True)

@@ -49,16 +49,16 @@ def commands_with_room(at):
     most = min(most, less((np.uint64(state.seen_mask) + U1) >> U1, np.uint64(state.seen_count)))
     most = min(most, less(np.uint64(x.client_table[0].index_limit), live))
     most = min(most, less(np.uint64(x.group_table[0].index_limit), np.uint64(state.group_live)))
-    most = min(most, less(np.uint64(len(x.expiries)), np.uint64(state.expiry_count)))
-    most = min(most, less(np.uint64(len(x.schedule)), np.uint64(state.schedule_count)))
+    most = min(most, less(np.uint64(state.expiry_rows), np.uint64(state.expiry_count)))
+    most = min(most, less(np.uint64(state.schedule_rows), np.uint64(state.schedule_count)))
     for rows in (
-        less(np.uint64(len(x.events)), np.uint64(state.event_count)),
-        less(np.uint64(len(x.executions)), np.uint64(state.execution_count)),
+        less(np.uint64(state.event_rows), np.uint64(state.event_count)),
+        less(np.uint64(state.execution_rows), np.uint64(state.execution_count)),
     ):
         # Twice: each command may add an order that another fills.
         most = min(most, less(rows // ROWS, live + np.uint64(state.refills) + np.uint64(16)) >> U1)
     # Each command may publish an auction price of every instrument, and what was due before it as well.
-    quotes = less(np.uint64(len(x.auctions)), np.uint64(state.auction_count))
+    quotes = less(np.uint64(state.auction_rows), np.uint64(state.auction_count))
     return min(most, quotes // (np.uint64(2) * (np.uint64(state.listing_count) + U1)))
 
 

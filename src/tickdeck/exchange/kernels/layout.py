@@ -24,7 +24,7 @@ from collections import namedtuple
 import numpy as np
 
 from tickdeck.book.kernels.layout import SLOT
-from tickdeck.core.intrinsics import views
+from tickdeck.core.intrinsics import pointers
 from tickdeck.core.records import AUCTION, EVENT, EXECUTION
 
 STATE = np.dtype(
@@ -66,6 +66,12 @@ STATE = np.dtype(
         ("limit_value", "<i8"),
         ("value", "<i8"),
         ("reason", "<u8"),
+        ("event_rows", "<u8"),  # lengths of arrays
+        ("execution_rows", "<u8"),
+        ("auction_rows", "<u8"),
+        ("expiry_rows", "<u8"),
+        ("schedule_rows", "<u8"),
+        ("curve_rows", "<u8"),
         ("affected", "<u8"),  # orders cancelled by a cancel-all
         ("wide", "<u8"),  # the present command touched other instruments than its own
     ],
@@ -180,6 +186,8 @@ PRICE_TIME, PRO_RATA, SIZE_TIME = range(3)
 DONE, NEEDS_ROOM = range(2)
 """What ``run`` tells beside how far it came."""
 
+TRADES = 1 << 14
+"""Recent trades that are remembered."""
 NEVER = 2**63 - 1
 STRETCH = 256
 """Commands between looks at the room that is left."""
@@ -214,5 +222,5 @@ POOL_DTYPES = (
     EXECUTION,
     AUCTION,
 )
-unpack_exchange = views(Pools, POOL_DTYPES)
+unpack_exchange = pointers(Pools, POOL_DTYPES)
 """From the address of a handle to the exchange's arrays."""

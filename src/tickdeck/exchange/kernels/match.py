@@ -152,7 +152,7 @@ def can_trade(at, order, limit_key, needed):
                 return needed <= 0
             level_shown = next_level(p, level_shown)
         if key_hidden == key:
-            needed -= countable(x, p, order, level_hidden, needed, True)
+            needed -= countable(x, p, order, level_hidden, needed, not own_hidden)
             if own_hidden:
                 return needed <= 0
             level_hidden = next_level(p, level_hidden)

@@ -19,7 +19,7 @@ from tickdeck.exchange.kernels.codes import (
     U0,
     U1,
 )
-from tickdeck.exchange.kernels.layout import DISPLAYED, FREE, unpack_exchange
+from tickdeck.exchange.kernels.layout import DISPLAYED, FREE, TRADES, unpack_exchange
 from tickdeck.exchange.kernels.output import (
     CANCEL,
     CANCELLED,
@@ -41,6 +41,7 @@ from tickdeck.exchange.kernels.places import (
     end_order,
     leave_book,
     leave_group,
+    leave_list,
     open_size,
     show,
     withdraw,
@@ -51,7 +52,7 @@ from tickdeck.exchange.kernels.places import (
 def note_trade(x, listing, code, price, size):
     """The records of a trade; `code` is the incoming order's side."""
     state = x.state[0]
-    row = x.trades[np.uint64(state.trade_count) & np.uint64(len(x.trades) - 1)]
+    row = x.trades[np.uint64(state.trade_count) & np.uint64(TRADES - 1)]
     state.trade_count += U1
     row.ts = state.clock
     row.price = price
@@ -137,19 +138,23 @@ def after_trade(at, first, second, ends):
             if np.int64(x.extras[order].reserve) > 0:
                 refill(at, order)
     if a.group != np.uint32(0) and a.group == b.group and a.participant == b.participant:
-        # A filled order is no other that could be cancelled.
+        # Each fill cancels what is left of the other order and the rest of the group; a filled order is nothing to cancel.
+        if open_size(x, p, second) == 0:
+            leave_group(at, second)
+            b.special &= ~GROUPED
+        cancel_others(at, first, OTHER_GOES)
+        if open_size(x, p, first) > 0:
+            withdraw(at, first, CANCELLED, OTHER_GOES)
+    else:
         for order in (first, second):
-            if open_size(x, p, order) == 0:
-                leave_group(at, order)
-                x.extras[order].special &= ~GROUPED
-    for order in (first, second):
-        if x.extras[order].place != np.uint8(FREE) and (x.extras[order].special & GROUPED) != np.uint8(0):
-            cancel_others(at, order, OTHER_GOES)
+            if x.extras[order].place != np.uint8(FREE) and (x.extras[order].special & GROUPED) != np.uint8(0):
+                cancel_others(at, order, OTHER_GOES)
     for order in (first, second):
         if x.extras[order].place == np.uint8(FREE):
             continue
         if open_size(x, p, order) == 0:
-            if order == first or ends:
+            if order == first or ends != U0:
+                leave_list(at, order)
                 end_order(x, p, order)
         elif (x.extras[order].special & REDUCING) != np.uint8(0) and reducible(x, order) == 0:
             withdraw(at, order, CANCELLED, NOTHING_TO_REDUCE)
@@ -191,7 +196,7 @@ def trade_with(x, p, listing, order, resting, price, size):
     report(x, p, order, FILLED, price, size, np.int64(o.size), U0, AGGRESSOR)
     note_trade(x, listing, code_of(extra.side), price, size)
     if special != np.uint8(0):
-        after_trade(x.at, resting, order, False)
+        after_trade(x.at, resting, order, U0)
         return extra.place == np.uint8(FREE)
     if left == 0:
         end_order(x, p, resting)

@@ -10,7 +10,7 @@ from tickdeck.exchange.kernels.layout import LISTED, LISTS, PARKED, TRAILING, un
 
 ALL_SIDES = U0
 """Otherwise 1 bid, 2 ask."""
-ALL_ORDERS, DAY_ORDERS, AUCTION_ORDERS, WAITING_FOR_CLOSE = range(4)
+ALL_ORDERS, DAY_ORDERS, AUCTION_ORDERS, WAITING_FOR_CLOSE = (np.int64(kind) for kind in range(4))
 BOOKS = np.uint64(3)
 
 
