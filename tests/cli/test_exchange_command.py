@@ -390,6 +390,19 @@ def test_a_session_at_a_prompt_shows_the_ladder_and_leaves_properly(end: str, co
     assert again.code() == -signal.SIGKILL
 
 
+def test_the_tabulator_completes_commands_and_options(tmp_path: Path) -> None:
+    pytest.importorskip("readline")
+    terminal = Terminal(["--instrument", "ACME:0.01"], tmp_path)
+    terminal.until("trader> ")
+    terminal.send("bu\t10 AC\t@ 10.01 post-o\t\n")
+    assert "order 1 accepted: buy 10 ACME @ 10.01, post-only" in terminal.until(
+        "post-only\r\n  order 1 accepted: buy 10 ACME @ 10.01, post-only"
+    )
+    terminal.send("\x04")
+    terminal.until("")
+    assert terminal.code() == 0
+
+
 def test_lines_in_a_pipe_are_taken_without_a_name_too(tmp_path: Path) -> None:
     for arguments in (["-"], []):
         done = subprocess.run(

@@ -236,7 +236,7 @@ def _raise_bad_rows(report: ReadReport, path: str) -> None:
     bad = report.counts["bad_row"]
     if not bad:
         return
-    rows = [(row, text) for kind, row, text in report.examples if kind == "bad_row"]
+    rows = sorted((row, text) for kind, row, text in report.examples if kind == "bad_row")
     for row, text in rows:
         print(f"tickdeck: {path}, row {row}: {text}", file=sys.stderr)
     more = f" (these are the first {len(rows)})" if bad > len(rows) else ""

@@ -222,12 +222,12 @@ class Session:
         lines = []
         for order in found[: request.count or _ORDERS]:
             instrument = self._by_id(int(order["instrument_id"]))
-            names = ("side", "size", "price", "order_type")
-            text = order_text(*(int(order[name]) for name in names), instrument)
+            side, size, limit, kind = (int(order[name]) for name in ("side", "size", "price", "order_type"))
+            text = order_text(side, size, limit, kind, instrument)
             hidden = int(order["size"] - order["displayed"])
             text += f", {size_text(hidden, instrument)} of it in reserve" if hidden else ""
             trigger = int(order["trigger_price"])
-            text += f", {_trigger_word(int(order['order_type']))} {price_text(trigger)}" if trigger != UNDEF_PRICE else ""
+            text += f", {_trigger_word(kind)} {price_text(trigger)}" if trigger != UNDEF_PRICE else ""
             lines.append(f"order {order['order_id']}: {text}")
         if len(found) > len(lines):
             lines.append(f"and {len(found) - len(lines):,} more: orders {len(found)}")

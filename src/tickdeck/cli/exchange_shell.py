@@ -61,7 +61,8 @@ class Shell:
         ask : callable
             Takes the prompt, returns a line; raises EOFError at the end.
         """
-        instruments = ", ".join(self.session.instruments)
+        listed = self.session.instruments.values()
+        instruments = ", ".join(f"{item.symbol} (tick {price_text(item.tick_size or 0)})" for item in listed)
         print(f"an exchange of {instruments}; you act as {self.session.participant}; help lists the commands, Ctrl-D ends")
         while True:
             try:
