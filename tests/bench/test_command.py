@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tickdeck.bench.compare import read_run, write_run
+from tickdeck.bench.suites import SUITES
 
 
 def bench(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -85,7 +86,7 @@ def test_the_list_names_cases_and_their_work() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("nonsense",), "no suite nonsense; there are book, peers, tape, start"),
+        (("nonsense",), f"no suite nonsense; there are {', '.join(SUITES)}"),
         (("book", "--only", "nothing"), "no case matches nothing"),
         (("book", "--compare", "/nowhere.json"), "no such file"),
         (("book", "--json", "/nowhere/run.json"), "does not exist"),

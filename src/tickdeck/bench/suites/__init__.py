@@ -12,6 +12,7 @@ SUITES = {
     "peers": "the same order events through other libraries' books",
     "tape": "files: compressed events to a final book, CSV to events",
     "exchange": "the exchange: its journal and its recovery",
+    "risk": "the risk gate: checks from Python and in a kernel",
     "start": "cold and warm start of the command and of the kernels",
 }
 """Name -> what it measures; ``cases(settings)`` of ``tickdeck.bench.suites.<name>``, or of its modules, makes the cases."""

@@ -22,6 +22,8 @@ instrument, times ns. The owner calls ``check`` last of its own checks and then 
     updates.on_time(at, ts)                                                     days and weeks begin also without orders
     entries.state_hash(at) -> uint64
 
+``entries`` has each of these as ``call_check``, ``call_open``, ... for ``core.calls.call_entry``, which compiles them once for all rooms.
+
 A check changes no state. ``on_open`` and ``on_replaced`` take the token of the order rate and note the order for the duplicate window.
 Nothing here allocates or fails: a fill that finds the pool of lots full joins its position's newest lot and is counted.
 """

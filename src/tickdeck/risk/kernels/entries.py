@@ -1,4 +1,4 @@
-"""What Python calls; the functions are described where they are defined."""
+"""What Python calls, and kernels through ``core.calls``; the functions are described where they are defined. All return a uint64."""
 
 import numpy as np
 
@@ -37,51 +37,59 @@ def call_state_hash(at):
 
 @kernel(entry=True)
 def call_check(at, account, instrument, side, price, size, worst, reference, ts, flags, replaced):
-    return checks.check(at, account, instrument, side, price, size, worst, reference, ts, flags, replaced)
+    return np.uint64(checks.check(at, account, instrument, side, price, size, worst, reference, ts, flags, replaced))
 
 
 @kernel(entry=True)
 def call_check_plain(at, key, price, size, ts):
     """A check without the rarer parameters, for an argument costs 60 ns: key is account << 40 | instrument << 8 | side."""
     account, instrument, side = key >> 40, (key >> 8) & 0xFFFFFFFF, key & 0xFF
-    return checks.check(at, account, instrument, side, price, size, UNDEF_PRICE, UNDEF_PRICE, ts, 0, 0)
+    return np.uint64(checks.check(at, account, instrument, side, price, size, UNDEF_PRICE, UNDEF_PRICE, ts, 0, 0))
 
 
 @kernel(entry=True)
 def call_open(at, account, instrument, side, price, size, ts):
     updates.on_open(at, account, instrument, side, price, size, ts)
+    return np.uint64(0)
 
 
 @kernel(entry=True)
 def call_replaced(at, account, instrument, side, old_size, size, ts):
     updates.on_replaced(at, account, instrument, side, old_size, size, ts)
+    return np.uint64(0)
 
 
 @kernel(entry=True)
 def call_reduced(at, account, instrument, side, size):
     updates.on_reduced(at, account, instrument, side, size)
+    return np.uint64(0)
 
 
 @kernel(entry=True)
 def call_closed(at, account, instrument, side, size):
     updates.on_closed(at, account, instrument, side, size)
+    return np.uint64(0)
 
 
 @kernel(entry=True)
 def call_fill(at, account, instrument, side, price, size, ts, leaves, aggressor, fee):
     fills.on_fill(at, account, instrument, side, price, size, ts, leaves, aggressor, fee)
+    return np.uint64(0)
 
 
 @kernel(entry=True)
 def call_mark(at, instrument, price):
     updates.mark(at, instrument, price)
+    return np.uint64(0)
 
 
 @kernel(entry=True)
 def call_time(at, ts):
     updates.on_time(at, ts)
+    return np.uint64(0)
 
 
 @kernel(entry=True)
 def call_revalue(at, account, instrument):
     updates.revalue(at, account, instrument)
+    return np.uint64(0)
