@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,8 @@ from tickdeck.exchange.state import configuration
 
 if TYPE_CHECKING:
     from tickdeck.exchange.recovery import Recovery
+    from tickdeck.risk import Limits, RiskGate
+    from tickdeck.risk.ledger import FeeTable
 
 SideLike = Side | str | int
 _SIDES: dict[Any, int] = {
@@ -89,6 +91,12 @@ class Exchange:
         Live orders to make room for at first; memory grows by itself.
     unread : int
         Records to keep for a feed that nobody reads.
+    risk : Limits, optional
+        Every order is checked against them; ``exchange.risk`` is the gate, with an account for each participant.
+    fees : Fees or mapping of symbol to Fees, optional
+        What the gate's accounts pay for fills.
+    rates : mapping of currency to amount, optional
+        Price of each other currency in that of the limits.
     journal : str or Path, optional
         Folder of a journal (see the page on it): every command is kept there before it takes effect.
     durable : bool
@@ -125,6 +133,9 @@ class Exchange:
         indicative_interval: int = 100_000_000,
         orders: int = 1024,
         unread: int = 1 << 22,
+        risk: Limits | None = None,
+        fees: FeeTable = None,
+        rates: Mapping[str, Amount] | None = None,
         journal: str | Path | None = None,
         durable: bool = True,
         snapshot_every: int = SNAPSHOT_EVERY,
@@ -136,7 +147,7 @@ class Exchange:
         self._listings: list[Listing] = []
         self._ids: list[int] = []
         self._numbers: dict[Any, int] = {}
-        self._books: list[DisplayedBook] = []
+        self._books: list[OrderBook] = []
         self._participants: list[Participant] = []
         self._names: dict[str, Participant] = {}
         self._command = np.zeros(1, COMMAND)
@@ -160,6 +171,9 @@ class Exchange:
             self._list(item if isinstance(item, Listing) else Listing(item))
         if not self._listings:
             raise UsageError("an exchange needs at least one instrument")
+        self._gate: RiskGate | None = None
+        if risk is not None:
+            self._gate = self._make_gate(risk, fees, rates)
         if journal is not None:
             self._journal = ExchangeJournal(journal, configuration(self), durable=durable, snapshot_every=snapshot_every)
 
@@ -177,6 +191,24 @@ class Exchange:
         self._numbers[symbol] = place
         book = int(self._memory.arrays["listings"][place]["book"])
         self._books.append(DisplayedBook._within(self._market, listing.instrument, book))
+
+    def _make_gate(self, limits: Limits, fees: FeeTable, rates: Mapping[str, Amount] | None) -> RiskGate:
+        from tickdeck.risk import RiskGate
+
+        instruments = [listing.instrument for listing in self._listings]
+        gate = RiskGate(limits, instruments, fees=fees, rates=rates, on_cancel_all=self._cancel_for, clock=lambda: self.clock)
+        self._memory.bind_gate(gate.handle)
+        return gate
+
+    def _cancel_for(self, name: str | None) -> None:
+        """The kill switch cancels the orders of one participant, or of all."""
+        for participant in self._participants if name is None else [self._names[name]]:
+            self.cancel_all(participant)
+
+    @property
+    def risk(self) -> RiskGate | None:
+        """The gate that checks every order; None without limits."""
+        return self._gate
 
     # Participants
 
@@ -199,6 +231,8 @@ class Exchange:
         return self._admit(self._memory.add_participant(), name, SelfTrade(self_trade))
 
     def _admit(self, number: int, name: str, self_trade: SelfTrade) -> Participant:
+        if self._gate is not None:
+            self._gate.add_account(name)
         made = Participant(number, name, self_trade, self._execution_log.feed(number))
         self._listening = True
         self._participants.append(made)
@@ -667,7 +701,8 @@ class Exchange:
 
     def state_hash(self) -> int:
         """64-bit hash of everything that decides what the exchange will do: equal for equal histories."""
-        return int(upkeep.state_hash(self._memory.handle)) & (2**64 - 1)
+        own = int(upkeep.state_hash(self._memory.handle)) & (2**64 - 1)
+        return own if self._gate is None else own ^ self._gate.state_hash()
 
     @property
     def skipped_phases(self) -> int:

@@ -142,6 +142,25 @@ class ExchangeMemory:
         if name == "state":
             self.state = self.arrays[name]
 
+    def bind_gate(self, handle: int) -> None:
+        """Let the kernels ask a risk gate."""
+        from tickdeck.core.calls import entry_address
+        from tickdeck.risk.kernels import entries
+
+        row = self.state[0]
+        for field, entry, count in (
+            ("risk_check", entries.call_check, 11),
+            ("risk_open", entries.call_open, 7),
+            ("risk_replaced", entries.call_replaced, 7),
+            ("risk_reduced", entries.call_reduced, 5),
+            ("risk_closed", entries.call_closed, 5),
+            ("risk_mark", entries.call_mark, 3),
+            ("risk_time", entries.call_time, 2),
+        ):
+            row[field] = entry_address(entry, *(0,) * count)
+        row["risk_fill"] = entry_address(entries.call_fill, *(0,) * 8, False, 0)
+        row["risk_at"] = handle
+
     def add_listing(self, listing: Listing, instrument_id: int) -> int:
         """Room for one more instrument; its number, from 1 on."""
         row = self.state[0]

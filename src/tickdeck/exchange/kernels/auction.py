@@ -20,9 +20,9 @@ from tickdeck.exchange.kernels.codes import (
     U2,
     UNDEF,
 )
+from tickdeck.exchange.kernels.gate import tell_fill
 from tickdeck.exchange.kernels.incoming import publish_status
 from tickdeck.exchange.kernels.layout import DISPLAYED, LISTED, LISTS, MARKET_BUYS, MARKET_SELLS, unpack_exchange
-from tickdeck.exchange.kernels.match import level_key, price_at
 from tickdeck.exchange.kernels.output import (
     ASK,
     BID,
@@ -38,6 +38,7 @@ from tickdeck.exchange.kernels.output import (
     report,
 )
 from tickdeck.exchange.kernels.places import REDUCING, withdraw
+from tickdeck.exchange.kernels.prices import level_key, price_at
 from tickdeck.exchange.kernels.trades import after_trade, fill_resting, move_position, note_trade, reducible
 from tickdeck.exchange.kernels.walks import ALL_SIDES, AUCTION_ORDERS, gather, sort_by_id
 
@@ -202,6 +203,8 @@ def fill_in_auction(at, order, price, size, last):
     extra.filled += size
     move_position(x, order, size)
     report(x, p, order, FILLED, price, size, np.int64(o.size), U0, IN_AUCTION)
+    if x.state[0].risk_at != U0:
+        tell_fill(at, order, price, size, np.int64(o.size), False)
 
 
 @kernel(rare=True)

@@ -55,6 +55,7 @@ from tickdeck.exchange.kernels.codes import (
     WOULD_TRADE,
     WRONG_PHASE,
 )
+from tickdeck.exchange.kernels.gate import ask_about_replace, ask_gate, gate_limit, tell_less, tell_open, tell_replaced
 from tickdeck.exchange.kernels.incoming import admit, come_in, conclude, price_peg, set_bands, settle_from
 from tickdeck.exchange.kernels.layout import (
     ARRIVING,
@@ -66,7 +67,7 @@ from tickdeck.exchange.kernels.layout import (
     TRAILING,
     unpack_exchange,
 )
-from tickdeck.exchange.kernels.match import limit_key_of, match, would_trade
+from tickdeck.exchange.kernels.match import match
 from tickdeck.exchange.kernels.output import (
     ACCEPTED,
     ASK,
@@ -99,6 +100,7 @@ from tickdeck.exchange.kernels.places import (
     set_reserve,
     withdraw,
 )
+from tickdeck.exchange.kernels.prices import limit_key_of, would_trade
 from tickdeck.exchange.kernels.walks import ALL_ORDERS, ALL_SIDES, gather, sort_by_id
 
 NOTHING_SPECIAL = np.uint8(0)
@@ -283,11 +285,18 @@ def new_order(x, p, c):
     if reason == FINE and odd:
         reason = check_odd(x.at, listing, c)
         size = size_to_accept(x, listing, c)
+    limit = value = np.int64(0)
+    if reason == FINE and x.state[0].risk_at != U0:
+        reason = ask_gate(x.at, listing, c, size, np.int64(c.price), np.int64(0))
+        if reason != FINE:
+            limit, value = gate_limit(x)
     if reason != FINE:
         market.reject_count += U1
-        refuse(x.at, c, U0, reason, 0, 0)
+        refuse(x.at, c, U0, reason, limit, value)
         return
     order = make_order(x, p, listing, c, size)
+    if x.state[0].risk_at != U0:
+        tell_open(x.at, order, size)
     if odd or c.group != np.uint32(0) or c.time_in_force > np.uint8(3):
         make_special(x.at, order, c)
         admit(x.at, order)
@@ -363,6 +372,8 @@ def cancel_order(x, p, c):
         publish(x, listing, CANCEL, code_of(extra.side), np.uint64(o.id), price, size, LAST)
         leave_book(p, order)
         report(x, p, order, CANCELLED, price, size, np.int64(0), BY_PARTICIPANT, np.uint8(0))
+        if state.risk_at != U0:
+            tell_less(x.at, order, size, True)
         x.listings[listing].cancel_count += U1
         end_order(x, p, order)
     else:
@@ -377,15 +388,15 @@ def cancel_all(at, c):
     state = x.state[0]
     participant, instrument = np.uint64(c.participant_id), np.uint64(c.instrument_id)
     p = unpack(np.uint64(state.book_at))
+    if participant == U0 or participant > np.uint64(state.participant_count):
+        refuse(at, c, U0, UNKNOWN_PARTICIPANT, 0, 0)
+        return
     first, last = U1, np.uint64(state.listing_count)
     if instrument != U0:
         first = last = find_listing(x, p, instrument)
         if first == U0:
             refuse(at, c, U0, UNKNOWN_INSTRUMENT, 0, 0)
             return
-    if participant == U0 or participant > np.uint64(state.participant_count):
-        refuse(at, c, U0, UNKNOWN_PARTICIPANT, 0, 0)
-        return
     side = U1 if c.side == BID else U2
     if c.side == NO_SIDE or c.side == np.uint8(0):
         side = ALL_SIDES
@@ -534,13 +545,20 @@ def replace_order(x, p, c):
             limit_key = U0
         elif (extra.flags & POST_ONLY) != np.uint8(0):
             reason = WOULD_TRADE
+    limit = value = np.int64(0)
+    if reason == FINE and state.risk_at != U0:
+        reason = ask_about_replace(x.at, order, c, size, price)
+        if reason != FINE:
+            limit, value = gate_limit(x)
     if reason != FINE:
         market.reject_count += U1
-        refuse(x.at, c, np.uint64(o.id), reason, 0, 0)
+        refuse(x.at, c, np.uint64(o.id), reason, limit, value)
         return
     state.clock = c.ts
     state.incoming = order
     market.replace_count += U1
+    if state.risk_at != U0:
+        tell_replaced(x.at, order, open_size(x, p, order), size)
     if extra.place != np.uint8(DISPLAYED):
         trigger = np.int64(c.trigger_price) if np.int64(c.trigger_price) != UNDEF else np.int64(extra.trigger)
         replace_waiting(x.at, order, size, price, trigger)

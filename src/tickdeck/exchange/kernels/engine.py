@@ -22,6 +22,7 @@ from tickdeck.exchange.kernels.commands import (
     reference_command,
     replace_order,
 )
+from tickdeck.exchange.kernels.gate import tell_time
 from tickdeck.exchange.kernels.layout import ROWS_PER_ORDER, STRETCH, unpack_exchange
 from tickdeck.exchange.kernels.output import refuse
 from tickdeck.exchange.kernels.phases import pass_time
@@ -81,6 +82,9 @@ def run_rare(at, c):
 @kernel(rare=True)
 def catch_up(at, ts):
     """Let everything happen that is due by `ts`."""
+    x = unpack_exchange(at)
+    if x.state[0].risk_at != U0:
+        tell_time(at, ts)
     pass_time(at, ts)
     finish_all(at)
 
@@ -107,6 +111,8 @@ def run_commands(at, commands, start):
         state.filled = 0
         state.remaining = 0
         state.reason = U0
+        state.limit_value = 0
+        state.value = 0
         state.affected = U0
         known = c.kind == NEW or c.kind == REPLACE or c.kind == CANCEL
         if not known:

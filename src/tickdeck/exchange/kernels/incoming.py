@@ -52,13 +52,7 @@ from tickdeck.exchange.kernels.layout import (
     TRAILING,
     unpack_exchange,
 )
-from tickdeck.exchange.kernels.match import (
-    BANDED,
-    can_trade,
-    limit_key_of,
-    match_rarely,
-    would_trade,
-)
+from tickdeck.exchange.kernels.match import BANDED, can_trade, match_rarely
 from tickdeck.exchange.kernels.output import (
     CANCELLED,
     LAST,
@@ -81,6 +75,7 @@ from tickdeck.exchange.kernels.places import (
     wait_in,
     withdraw,
 )
+from tickdeck.exchange.kernels.prices import limit_key_of, would_trade
 
 MILLION = np.int64(1_000_000)
 CHANGED = np.uint64(2**64 - 1)

@@ -13,7 +13,7 @@ Orders that wait outside any book stand in linked lists, five an instrument (PEG
     clients     hash table (participant, client order id) -> live order               seen       the client order ids ever used, 64 a word
     groups      hash table (participant, group) -> one live order of the group        positions  [participant, listing], net size
     expiries    heap of (time, order id) of GTD orders                                schedule   phase changes to come, by time
-    spreads     ring of recent spreads, one an instrument; trades: one of all         curve, ids  scratch of auctions and of walks by order id
+    spreads     ring of recent spreads, one an instrument; trades: one of all         curve, ids  scratch of auctions and walks by id
     events, executions, auctions   what the present call publishes
 
 Index 0 means "none" throughout.
@@ -31,6 +31,14 @@ STATE = np.dtype(
     [
         ("book_at", "<u8"),  # handle of the books' pools
         ("risk_at", "<u8"),  # handle of the risk gate; 0: none
+        ("risk_check", "<u8"),  # addresses of its kernels
+        ("risk_open", "<u8"),
+        ("risk_replaced", "<u8"),
+        ("risk_reduced", "<u8"),
+        ("risk_closed", "<u8"),
+        ("risk_fill", "<u8"),
+        ("risk_mark", "<u8"),
+        ("risk_time", "<u8"),
         ("clock", "<i8"),  # of the last accepted command, or of what was due since
         ("next_due", "<i8"),  # nothing is due before
         ("sequence", "<u8"),  # of the last published group
@@ -198,8 +206,8 @@ REFILLS = 1000
 
 Pools = namedtuple(
     "ExchangePools",
-    "at state listings extras client_table client_slots group_table group_slots seen positions lists expiries schedule spreads trades curve "
-    "ids events executions auctions",
+    "at state listings extras client_table client_slots group_table group_slots seen positions lists expiries schedule spreads trades "
+    "curve ids events executions auctions",
 )
 POOL_DTYPES = (
     STATE,

@@ -2,49 +2,20 @@
 
 import numpy as np
 
-from tickdeck.book.kernels.actions import tick_of
-from tickdeck.book.kernels.ladder import key_of, next_level, tick_of_key
+from tickdeck.book.kernels.ladder import next_level
 from tickdeck.book.kernels.layout import unpack
 from tickdeck.core.kernel import kernel
-from tickdeck.exchange.kernels.codes import CANCEL_OLDEST, NOTHING_TO_REDUCE, TRADES, U0, U1, U2, UNDEF
+from tickdeck.exchange.kernels.codes import CANCEL_OLDEST, NOTHING_TO_REDUCE, TRADES, U0, U1, U2
 from tickdeck.exchange.kernels.disciplines import DEALT, GONE, deal_with_own, first_own, trade_level
 from tickdeck.exchange.kernels.layout import PRICE_TIME, unpack_exchange
 from tickdeck.exchange.kernels.output import CANCELLED
 from tickdeck.exchange.kernels.places import GROUPED, REDUCING, withdraw
+from tickdeck.exchange.kernels.prices import level_key, opposite, price_at
 from tickdeck.exchange.kernels.trades import prevent_self_trade, reducible, trade_with
 
 SETTLED, BANDED = U0, U1
 """How matching ended, beside GONE: nothing more to trade with, or a trade outside the price band."""
-ANY_KEY = U1
-"""Limit of an order that takes any price."""
 NOT_COUNTED = GROUPED | REDUCING
-
-
-@kernel
-def price_at(p, side, key):
-    """Price of a key of a side."""
-    return tick_of_key(side, key) * np.int64(p.books[side >> U1].tick_size)
-
-
-@kernel
-def opposite(x, listing, side):
-    """The displayed side that an order of a side trades with; the hidden one is two further."""
-    return (np.uint64(x.listings[listing].book) << U1) | (np.uint64(side) ^ U1)
-
-
-@kernel
-def limit_key_of(x, p, listing, side, price):
-    """The worst opposite key that an order of a side and limit price trades with."""
-    if price == UNDEF:
-        return ANY_KEY
-    return key_of(opposite(x, listing, side), tick_of(p, np.uint64(x.listings[listing].book), price))
-
-
-@kernel
-def would_trade(x, p, listing, side, limit_key):
-    """Whether an order of a side would find a counterpart."""
-    shown = opposite(x, listing, side)
-    return np.uint64(p.sides[shown].best_key) >= limit_key or np.uint64(p.sides[shown + U2].best_key) >= limit_key
 
 
 @kernel
@@ -93,14 +64,6 @@ def match_rarely(at, order, limit_key):
     """``match`` for the less common paths."""
     x = unpack_exchange(at)
     return match(x, unpack(np.uint64(x.state[0].book_at)), np.uint64(x.extras[order].listing), order, limit_key)
-
-
-@kernel
-def level_key(p, level):
-    """Key of a level, 0 of none."""
-    if level == U0:
-        return U0
-    return (np.uint64(p.pages[level >> np.uint64(6)].key) << np.uint64(6)) | (level & np.uint64(63))
 
 
 @kernel

@@ -8,6 +8,7 @@ from tickdeck.book.kernels.layout import unpack
 from tickdeck.core.kernel import kernel
 from tickdeck.exchange.kernels.clients import Table, enter_client, find_group, hash_key, leave_client
 from tickdeck.exchange.kernels.codes import TRAILING_STOP, U0, U1, UNSEEN
+from tickdeck.exchange.kernels.gate import tell_less
 from tickdeck.exchange.kernels.layout import (
     DISPLAYED,
     FREE,
@@ -214,6 +215,8 @@ def withdraw(at, order, kind, reason):
         )
     leave_place(at, order)
     report(x, p, order, np.uint8(kind), np.int64(extra.price), size, np.int64(0), np.uint64(reason), np.uint8(0))
+    if x.state[0].risk_at != U0:
+        tell_less(at, order, size, True)
     if order == np.uint64(x.state[0].incoming):
         x.state[0].reason = np.uint64(reason)
     x.listings[np.uint64(extra.listing)].cancel_count += U1

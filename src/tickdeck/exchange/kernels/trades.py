@@ -19,6 +19,7 @@ from tickdeck.exchange.kernels.codes import (
     U0,
     U1,
 )
+from tickdeck.exchange.kernels.gate import tell_fill, tell_less, tell_price
 from tickdeck.exchange.kernels.layout import DISPLAYED, FREE, TRADES, unpack_exchange
 from tickdeck.exchange.kernels.output import (
     CANCEL,
@@ -67,6 +68,8 @@ def note_trade(x, listing, code, price, size):
     market.highest_trade = max(np.int64(market.highest_trade), price)
     market.volume += size
     market.trade_count += U1
+    if state.risk_at != U0:
+        tell_price(x.at, listing, price)
 
 
 @kernel
@@ -124,6 +127,8 @@ def fill_resting(x, p, listing, order, price, size, flags, last):
     take_off(p, order, size)
     left = open_size(x, p, order)
     report(x, p, order, FILLED, price, size, left, U0, flags)
+    if x.state[0].risk_at != U0:
+        tell_fill(x.at, order, price, size, left, False)
     return left
 
 
@@ -194,6 +199,8 @@ def trade_with(x, p, listing, order, resting, price, size):
     extra.filled += size
     move_position(x, order, size)
     report(x, p, order, FILLED, price, size, np.int64(o.size), U0, AGGRESSOR)
+    if x.state[0].risk_at != U0:
+        tell_fill(x.at, order, price, size, np.int64(o.size), True)
     note_trade(x, listing, code_of(extra.side), price, size)
     if special != np.uint8(0):
         after_trade(x.at, resting, order, U0)
@@ -215,6 +222,8 @@ def decrement_resting(at, order, size):
         publish(x, np.uint64(extra.listing), CANCEL, code, order_id, np.int64(extra.price), size, LAST)
     take_off(p, order, size)
     left = open_size(x, p, order)
+    if x.state[0].risk_at != U0:
+        tell_less(at, order, size, left == 0)
     if left > 0:
         report(x, p, order, REPLACED, np.int64(extra.price), left, left, SELF_TRADE, np.uint8(0))
         return False
@@ -238,6 +247,8 @@ def prevent_self_trade(at, order, resting):
         left = np.int64(o.size) - taken
         if left > 0:
             o.size = left
+            if x.state[0].risk_at != U0:
+                tell_less(at, order, taken, False)
             report(x, p, order, REPLACED, np.int64(extra.price), left, left, SELF_TRADE, np.uint8(0))
         else:
             withdraw(at, order, CANCELLED, SELF_TRADE)
