@@ -173,7 +173,9 @@ class Run:
         """The exchange, new or as the journal has it, and what records the run, all of it for sessions; both are closed at the end."""
         from tickdeck.cli.exchange_record import Record
         from tickdeck.cli.exchange_report import FILLS
+        from tickdeck.cli.exchange_setup import warm_up
 
+        warm_up()
         if self.setup.goes_on:
             exchange, how = self.setup.recovered()
             self._say(how)

@@ -114,9 +114,12 @@ class Session:
         TickdeckError
             An amount that the instrument has no units for, an instrument that is not there.
         """
-        owner = self.exchange.participant(self.participant)
-        instrument = self._instrument_of(request)
-        command = command_of(request, self.now, owner.id, instrument, owner.next_client_order_id, int(owner.self_trade))
+        known = next((each for each in self.exchange.participants if each.name == self.participant), None)
+        number = known.id if known else len(self.exchange.participants) + 1
+        next_id, mode = (known.next_client_order_id, int(known.self_trade)) if known else (1, 0)
+        command = command_of(request, self.now, number, self._instrument_of(request), next_id, mode)
+        # Admitted by its first command, so that the commands alone tell in which order.
+        owner = known or self.exchange.participant(self.participant)
         lines = self._submit(command, request)
         if isinstance(request, Order):
             # A batch leaves the participant's next id as it was.

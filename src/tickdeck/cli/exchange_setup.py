@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ from tickdeck.tape.order_schema import PHASES, word_code
 
 _INSTRUMENT = re.compile(r"(?P<symbol>\S+?):(?P<tick>[\d.]+)(?::(?P<decimals>\d{1,2}))?", re.ASCII)
 _PRO_RATA = re.compile(r"pro-rata(?::(?P<top>\d{1,3})%?(?::(?P<minimum>\d{1,15}))?)?", re.ASCII)
+PATIENCE = 2.0
+"""Seconds after which somebody at a terminal is told what takes so long."""
 UNREAD = 1 << 19
 """Executions that the exchange keeps for participants who do not look, as they do not here."""
 
@@ -79,6 +83,23 @@ class Setup:
         return (
             Exchange(listings, unread=UNREAD) if self.journal is None else Exchange(listings, unread=UNREAD, journal=self.journal)
         )
+
+
+def warm_up() -> None:
+    """Load, or once compile, the engine's kernels; at a terminal a long wait is explained."""
+
+    def explain() -> None:
+        print("compiling the matching engine, which is done once; a minute or two", file=sys.stderr)
+
+    timer = threading.Timer(PATIENCE, explain)
+    timer.daemon = True
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        exchange = Exchange([Instrument("WARM", "1")])
+        exchange.submit(exchange.participant("first"), "WARM", "buy", 1, "1")
+    finally:
+        timer.cancel()
 
 
 def instrument_of(text: str) -> Instrument:
