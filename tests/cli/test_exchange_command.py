@@ -172,6 +172,35 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(arguments: list[str], text: 
     assert err.count("\n") == 1 and text in err
 
 
+def test_limits_reject_with_limit_and_value(orders: Path, tmp_path: Path, capsys: Capture) -> None:
+    limits, executions = tmp_path / "limits.toml", tmp_path / "e.csv"
+    limits.write_text("max_order_size = 110\n[accounts.alice]\nmax_order_size = 60\n[accounts.dave]\nmax_position = 1\n")
+    assert run(["exchange", str(orders), "--limits", str(limits), "--executions", str(executions), "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = msgspec.json.decode(out)
+    assert (
+        found["rejected_by_reason"]["MAX_ORDER_SIZE"] == 2 and err.splitlines()[-2] == "--limits: no participant is called dave"
+    )
+    rejected = pl.read_csv(executions).filter(pl.col("reason") == "MAX_ORDER_SIZE")
+    assert rejected["limit"].to_list() == [60, 110] and rejected["value"].to_list() == [100, 120]
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("max_ordr_size = 1", "did you mean max_order_size?"),
+        ("[instruments.XYZ]\nmax_position = 1", "'XYZ'"),
+        ("max_order_size = -1", "not below 0"),
+    ],
+)
+def test_wrong_limits_are_one_line(content: str, text: str, orders: Path, tmp_path: Path, capsys: Capture) -> None:
+    limits = tmp_path / "limits.toml"
+    limits.write_text(content)
+    assert run(["exchange", str(orders), "--instrument", "ACME:0.01", "--limits", str(limits)]) != 0
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and text in err
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [

@@ -50,6 +50,9 @@ def command(
         str, typer.Option(help="Priority at a price: price-time, pro-rata[:TOP%[:MINIMUM]] or size-time.")
     ] = "price-time",
     phase: Annotated[str, typer.Option(help="Phase at the start, such as continuous or pre-open.")] = "continuous",
+    limits: Annotated[
+        str | None, typer.Option("--limits", help="TOML file of risk limits; accounts are the participants.")
+    ] = None,
     journal: Annotated[
         str | None, typer.Option("--journal", help="Folder of the journal; one that holds a journal is gone on with.")
     ] = None,
@@ -67,7 +70,7 @@ def command(
             check_writable(path)
     from tickdeck.cli.exchange_setup import Setup
 
-    setup = Setup.parsed(instruments, discipline, phase, journal)
+    setup = Setup.parsed(instruments, discipline, phase, limits, journal)
     run = Run(setup, output, executions, depth, strict, json)
     if orders in (None, "-") and sys.stdin is not None and sys.stdin.isatty():
         run.prompt()
@@ -194,6 +197,8 @@ class Run:
     def _report(self, exchange: Exchange, record: Record, prompted: bool = False) -> None:
         from tickdeck.cli.exchange_report import print_report, report
 
+        if strangers := self.setup.strangers(exchange):
+            self._say(f"--limits: no participant is called {', '.join(strangers)}")
         if self.json:
             print_json(report(exchange, record, self.depth))
         elif not prompted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 from tickdeck.core import Instrument, Phase, TickdeckError, UsageError, price_text
 from tickdeck.exchange import Exchange, Listing, PriceTime, ProRata, SizeTime
 from tickdeck.exchange.listing import Discipline
+from tickdeck.risk import Limits
 from tickdeck.tape.event_schema import RowError
 from tickdeck.tape.journal_segment import segment_paths
 from tickdeck.tape.order_schema import PHASES, word_code
@@ -31,10 +33,13 @@ class Setup:
     instruments: list[Instrument]
     discipline: Discipline
     phase: Phase
+    limits: Limits | None
     journal: str | None
 
     @classmethod
-    def parsed(cls, instruments: Sequence[str] | None, discipline: str, phase: str, journal: str | None) -> Setup:
+    def parsed(
+        cls, instruments: Sequence[str] | None, discipline: str, phase: str, limits: str | None, journal: str | None
+    ) -> Setup:
         """The options as they were written.
 
         Raises
@@ -48,12 +53,18 @@ class Setup:
             raise UsageError(str(error)) from None
         if journal and Path(journal).exists() and not Path(journal).is_dir():
             raise UsageError(f"--journal {journal}: is a file; name a folder")
-        return cls([instrument_of(text) for text in instruments or ()], discipline_of(discipline), begin, journal)
+        checked = Limits.from_toml(limits) if limits else None
+        return cls([instrument_of(text) for text in instruments or ()], discipline_of(discipline), begin, checked, journal)
 
     @property
     def goes_on(self) -> bool:
         """Whether the journal's folder holds a journal already."""
         return self.journal is not None and Path(self.journal).is_dir() and bool(segment_paths(Path(self.journal)))
+
+    def strangers(self, exchange: Exchange) -> list[str]:
+        """Accounts that the limits name and that are no participants."""
+        known = {each.name for each in exchange.participants}
+        return [name for name in (self.limits.accounts if self.limits else ()) if name not in known]
 
     def recovered(self) -> tuple[Exchange, str]:
         """The exchange that the journal tells, and how it was recovered, in words.
@@ -61,9 +72,13 @@ class Setup:
         Raises
         ------
         UsageError
-            An instrument is declared that it has not.
+            An instrument is declared that it has not, or limits are given: it has its own.
         """
         assert self.journal is not None
+        if self.limits is not None:
+            raise UsageError(
+                f"--limits: the journal in {self.journal} has its own; leave the option out, or choose another folder"
+            )
         exchange, recovery = Exchange.recover(self.journal)
         known = {item.symbol: item for item in exchange.instruments.values()}
         for item in self.instruments:
@@ -79,10 +94,10 @@ class Setup:
 
     def exchange(self, instruments: Sequence[Instrument]) -> Exchange:
         """A new exchange of these instruments."""
+        # Accounts that limits name come with their first orders; those that never do are named at the end.
+        logging.getLogger("tickdeck.risk").addHandler(logging.NullHandler())
         listings = [Listing(item, self.discipline, phase=self.phase) for item in instruments]
-        return (
-            Exchange(listings, unread=UNREAD) if self.journal is None else Exchange(listings, unread=UNREAD, journal=self.journal)
-        )
+        return Exchange(listings, unread=UNREAD, risk=self.limits, journal=self.journal)
 
 
 def warm_up() -> None:
