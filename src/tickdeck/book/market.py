@@ -20,14 +20,12 @@ from tickdeck.core import (
     TickdeckError,
     UnknownInstrumentError,
     UsageError,
-    intrinsics,
 )
+from tickdeck.core.intrinsics import record_address
 
 _ONLY = 1
 """Index of the book in a market of one; 0 is the sink of other instruments."""
 _LOOPS = {EVENT: replay.replay_events, DBN_MBO: replay.replay_dbn}
-_address_of = getattr(intrinsics, "_address", intrinsics.address_of)
-"""Of an array of records: code of its own for each dtype takes a third of the time of ``address_of``, which makes a view first."""
 
 
 def _hint(events: Records, start: int, key: int, tick: int) -> int:
@@ -123,9 +121,9 @@ class Market:
                 or not bbo.flags.writeable
             ):
                 raise UsageError(f"bbo must be a writeable contiguous array of {total} BBO records")
-            out_address, out_length = _address_of(bbo), total
+            out_address, out_length = record_address(bbo), total
         memory = self._memory
-        address = _address_of(events)
+        address = record_address(events)
         done = 0
         while (done := loop(memory.handle, address, total, out_address, out_length, done)) < total:
             self._mend(events, int(done))

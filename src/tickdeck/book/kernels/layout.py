@@ -19,7 +19,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from tickdeck.core.intrinsics import views
+from tickdeck.core.intrinsics import pointers
 
 BIAS = sum(32 << (6 * place) for place in range(10))
 TICK_LIMIT = 2**50
@@ -176,5 +176,5 @@ POOL_DTYPES = (
     np.dtype("<i8"),
     SCRATCH,
 )
-unpack = views(Pools, POOL_DTYPES)
+unpack = pointers(Pools, POOL_DTYPES)
 """From the address of a handle to the pools."""
