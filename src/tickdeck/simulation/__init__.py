@@ -2,8 +2,7 @@
 
 from tickdeck.simulation.facts import Facts, stylised_facts
 from tickdeck.simulation.flow import OrderFlow, order_flow
-from tickdeck.simulation.flow import order_flow as simulate
-from tickdeck.simulation.market import MarketSimulation
+from tickdeck.simulation.market import MarketSimulation, simulate
 from tickdeck.simulation.network import NETWORKS, Network, network
 from tickdeck.simulation.participants import (
     KINDS,

@@ -145,8 +145,8 @@ def stylised_facts(
     session = tape[within]
     figures |= _flow_figures(session, quotes, series)
     figures |= _lifetimes(session, resting, series)
-    trade = session["size"][session["action"] == Action.TRADE]
-    figures["best_size_trades"] = figures.pop("best_size") / float(trade.mean()) if len(trade) else math.nan
+    volume, trades = int(session["size"][session["action"] == Action.TRADE].sum()), len(_aggressors(session))
+    figures["best_size_trades"] = figures.pop("best_size") * trades / volume if volume else math.nan
     figures["depth_behind"] = float(np.mean(profile[1:5]) / profile[0]) if profile[0] > 0 else math.nan
     series["profile"] = profile
     return Facts(instrument.symbol, int(quotes.ts[0]), int(quotes.end), len(session), figures, series)
@@ -260,13 +260,21 @@ def _flow_figures(session: Records, quotes: _Quotes, series: dict[str, NDArray[A
     begun[1:] = (session["sequence"][1:] != session["sequence"][:-1]) | (session["ts_event"][1:] != session["ts_event"][:-1])
     times = np.maximum.accumulate(session["ts_event"][begun])
     figures = {f"fano_{seconds}s": fano_factor(times, seconds * SECOND, int(quotes.ts[0]), quotes.end) for seconds in (1, 10, 60)}
-    trades = session[session["action"] == Action.TRADE]
+    trades = _aggressors(session)
     signs = trades["side"][trades["side"] != Side.NONE]
     series["signs"] = autocorrelation(np.where(signs == Side.BID, 1.0, -1.0), 100)
     figures |= {f"sign_acf_{lag}": float(series["signs"][lag - 1]) for lag in (1, 10, 100)}
     messages = int(np.isin(session["action"], (Action.ADD, Action.MODIFY, Action.CANCEL)).sum()) - int(_fills(session).sum())
     figures["messages_per_trade"] = messages / len(trades) if len(trades) else math.nan
     return figures
+
+
+def _aggressors(session: Records) -> Records:
+    """The first trade of each incoming order: venues that report one for every order filled give them all the same time."""
+    trades = session[session["action"] == Action.TRADE]
+    fresh = np.ones(len(trades), bool)
+    fresh[1:] = (trades["ts_event"][1:] != trades["ts_event"][:-1]) | (trades["side"][1:] != trades["side"][:-1])
+    return trades[fresh]
 
 
 def _fills(session: Records) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from tickdeck.simulation.tables import starting_ticks
 from tickdeck.tape.reader import CHUNK, ReadReport
 
 if TYPE_CHECKING:
-    from tickdeck.exchange import Exchange
+    from tickdeck.exchange import Exchange, Feed
     from tickdeck.simulation.world import World
 
 EVENTS_A_DECISION = 1.0
@@ -142,9 +142,13 @@ class MarketSimulation:
         return f"<MarketSimulation seed {self.seed}: {len(self.instruments)} instruments, {people} participants, {self.events:,} events>"
 
     def __iter__(self) -> Iterator[Records]:
+        from tickdeck.core.calls import entry_address
+        from tickdeck.exchange.kernels import engine
         from tickdeck.simulation.kernels import layout, loop
 
         exchange, world = self._open()
+        feed = exchange.feed()
+        run = entry_address(engine.run, 0, 0, 0, 0, False)
         receiver = np.zeros(1, RECEIVER)
         receiver["random"] = world.header["random"]
         self.position = 0
@@ -153,12 +157,12 @@ class MarketSimulation:
         loop.open_market(world.handle)
         stop = layout.NEEDS_ROOM
         while stop != layout.DONE:
-            stop = loop.run_market(world.handle, exchange.handle, self.chunk)
+            stop = loop.run_market(world.handle, exchange.handle, run, self.chunk)
+            yield from self._received(feed, world, receiver)
             if stop == layout.NEEDS_ROOM:
-                exchange.grow()
-            yield from self._received(exchange, world, receiver)
+                exchange.make_room()
         exchange.advance(self._session.close)
-        yield from self._received(exchange, world, receiver)
+        yield from self._received(feed, world, receiver)
         self.counts = {name: int(world.header[name]) for name in ("sent", "lost", "overtaken", "rejected", "skipped")}
 
     def _open(self) -> tuple[Exchange, World]:
@@ -168,7 +172,7 @@ class MarketSimulation:
 
         day = self._session
         first = Phase.PRE_OPEN if self.auctions else Phase.CONTINUOUS
-        exchange = Exchange([Listing(item, phase=first) for item in self.instruments.values()])
+        exchange = Exchange([Listing(item, phase=first) for item in self.instruments.values()], publisher_id=PUBLISHERS["SIMULATION"])
         ids = [exchange.participant(name).id for name in names(self.participants)]
         for item, ticks in zip(self.instruments.values(), self._references.tolist()):
             exchange.set_reference(item, ticks * self.tick_size, ts=day.pre_open)
@@ -199,11 +203,11 @@ class MarketSimulation:
         events["price"], events["flags"], events["rtype"] = UNDEF_PRICE, Flag.SNAPSHOT, 0xA0
         return events
 
-    def _received(self, exchange: Exchange, world: World, receiver: NDArray[Any]) -> Iterator[Records]:
+    def _received(self, feed: Feed, world: World, receiver: NDArray[Any]) -> Iterator[Records]:
         """What was published since the last time, as a receiver gets it."""
         from tickdeck.simulation.kernels import loop
 
-        events = exchange.take_events()
+        events = feed.take()
         if len(events):
             world.header["made"] += len(events)
             loop.receive(receiver, events, len(events))

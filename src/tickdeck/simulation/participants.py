@@ -54,7 +54,7 @@ class Participant:
         agents["behaviour"] = self.behaviour
         agents["size"] = self.size
         for item in dataclasses.fields(self):
-            if item.name in (agents.dtype.names or ()) and item.name != "activity":
+            if item.name in (agents.dtype.names or ()) and item.name not in ("activity", "network"):
                 agents[item.name] = getattr(self, item.name)
 
 
@@ -70,9 +70,9 @@ class Background(Participant):
         Share of its resting orders that it cancels again within a fraction of a second.
     """
 
-    activity: float = 0.36
-    aggression: float = 0.04
-    fleeting: float = 0.2
+    activity: float = 0.34
+    aggression: float = 0.015
+    fleeting: float = 0.3
 
     behaviour = layout.BACKGROUND
 
@@ -91,17 +91,17 @@ class HawkesFlow(Participant):
         Over which the excitation decays, as shares of a day's activity.
     weights : three floats
         How `branching` is shared between them.
-    across : float
-        Share of the excitation that falls on the other side.
+    across : three floats
+        Share of the excitation of each that falls on the other side: 0.5 makes more of both.
     """
 
-    activity: float = 0.30
-    aggression: float = 0.12
-    fleeting: float = 0.3
+    activity: float = 0.36
+    aggression: float = 0.035
+    fleeting: float = 0.4
     branching: float = 0.85
     spans: tuple[float, float, float] = (2e-6, 2e-4, 1.5e-2)
     weights: tuple[float, float, float] = (0.35, 0.35, 0.3)
-    across: float = 0.25
+    across: tuple[float, float, float] = (0.15, 0.3, 0.5)
 
     behaviour = layout.HAWKES
 
@@ -118,6 +118,7 @@ class HawkesFlow(Participant):
         shares = np.asarray(self.weights) / sum(self.weights)
         memory[:, layout.JUMPS : layout.JUMPS + layout.SPANS] = self.branching * shares / np.asarray(self.spans)
         memory[:, layout.DECAYS : layout.DECAYS + layout.SPANS] = self.spans
+        memory[:, layout.ACROSS : layout.ACROSS + layout.SPANS] = self.across
 
 
 @dataclass(frozen=True)
@@ -136,13 +137,12 @@ class MarketMaker(Participant):
         Most units of position.
     """
 
-    activity: float = 0.04
+    activity: float = 0.05
     network: Network = NETWORKS["colocated"]
-    size: int = 2
     spread: float = 1.4
     skew: float = 2.0
     levels: int = 3
-    limit: int = 20_000
+    limit: int = 5_000
 
     behaviour = layout.MAKER
     slots = 32
@@ -173,7 +173,7 @@ class Momentum(Participant):
         Most units of position.
     """
 
-    activity: float = 0.02
+    activity: float = 0.01
     fast_span: float = 4e-4
     slow_span: float = 4e-3
     threshold: float = 2.5
@@ -205,7 +205,7 @@ class Informed(Participant):
         Most units of position.
     """
 
-    activity: float = 0.06
+    activity: float = 0.08
     threshold: float = 1.0
     limit: int = 1_000_000
 

@@ -44,15 +44,15 @@ def activity_curve() -> NDArray[np.float64]:
     return share
 
 
-OFFSET_EXPONENT = 1.6
-"""Density of limit orders at a distance of d ticks from their own best price: (1 + d) to the power of minus this (Bouchaud, Mézard
-and Potters 2002)."""
+OFFSET_EXPONENT, OFFSET_SHIFT = 1.6, 3
+"""Density of limit orders at a distance of d ticks from their own best price: (shift + d) to the power of minus the exponent
+(Bouchaud, Mézard and Potters 2002, eq. 1)."""
 FARTHEST_OFFSET = 400
 
 
 def offset_quantiles() -> NDArray[np.int32]:
     """Distances behind the own best price, 0 to FARTHEST_OFFSET ticks, such that a uniform draw of an entry follows the power law."""
-    rates = np.arange(1, FARTHEST_OFFSET + 2, dtype=np.float64) ** -OFFSET_EXPONENT
+    rates = (np.arange(FARTHEST_OFFSET + 1, dtype=np.float64) + OFFSET_SHIFT) ** -OFFSET_EXPONENT
     cumulative = np.cumsum(rates) / rates.sum()
     middles = (np.arange(DISTANCE_ENTRIES) + 0.5) / DISTANCE_ENTRIES
     return np.searchsorted(cumulative, middles).astype(np.int32)

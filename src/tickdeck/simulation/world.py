@@ -107,8 +107,9 @@ class World:
         self.arrays["networks"][:] = [item.network.row() for item in participants]
         seeds = np.random.SeedSequence(seed % 2**64).generate_state(1 + count + instruments, np.uint64)
         mixed = seeds.astype(np.uint64)
+        opening = opening_orders(participants, live_orders)
         self._fill_agents(participants, ids, decisions, slots, live_orders, mixed[1 : 1 + count])
-        self._fill_markets(len(participants), references, decisions, tick_size, live_orders, mixed[1 + count :])
+        self._fill_markets(len(participants), references, decisions, tick_size, opening, mixed[1 + count :])
         self._words = np.zeros(2 * len(self.arrays), np.uint64)
         for i, array in enumerate(self.arrays.values()):
             self._words[2 * i], self._words[2 * i + 1] = address_of(array), len(array)
@@ -119,7 +120,7 @@ class World:
         world["open"], world["close"] = session.open, session.close
         collecting = session.open - session.pre_open
         world["now"] = session.pre_open if collecting else session.open - SEED_TIME
-        world["seed_step"] = collecting / live_orders if collecting else 1_000.0
+        world["seed_step"] = collecting / opening if collecting else 1_000.0
         world["seed_noise"] = SEED_NOISE if collecting else 0
         world["pending"] = world["base"] = -1
         world["past_size"], world["reports_size"] = PAST, REPORTS
@@ -148,14 +149,14 @@ class World:
         agents = self.arrays["agents"].reshape(instruments, many)
         memory = self.arrays["memory"].reshape(instruments, many, layout.EXCITATIONS)
         total = sum(item.activity for item in participants)
-        fillers = sum(_fills_book(item) for item in participants)
+        usual = usual_orders(participants, live_orders)
         agents["random"] = seeds.reshape(agents.shape)
         agents["market"] = np.arange(instruments)[:, None]
         agents["first"] = np.arange(instruments)[:, None] * slots.sum() + np.cumsum(slots) - slots
         for k, item in enumerate(participants):
             mine = agents[:, k]
             mine["participant"], mine["network"], mine["capacity"] = ids[k], k, slots[k]
-            mine["wanted"] = max(live_orders // fillers, 1) if _fills_book(item) else slots[k]
+            mine["wanted"] = usual[k]
             mine["rate"] = decisions * (item.activity / total)
             item.fill(mine, memory[:, k])
 
@@ -165,7 +166,7 @@ class World:
         references: NDArray[np.int64],
         decisions: NDArray[np.float64],
         tick_size: int,
-        live_orders: int,
+        opening: int,
         seeds: NDArray[np.uint64],
     ) -> None:
         markets = self.arrays["markets"]
@@ -176,22 +177,34 @@ class World:
         markets["tick_size"] = tick_size
         markets["reference"] = references
         markets["value"] = references
-        markets["seeds"] = live_orders
+        markets["seeds"] = opening
         # Trades move prices; so that the market can follow its value whatever the number of its decisions, the value moves with their root.
         markets["volatility"] = VALUE_MOVE * np.sqrt(decisions)
-        markets["calm_span"], markets["calm_size"] = 0.08, 0.5
-        markets["jump_rate"], markets["jump_size"] = 12.0, 0.25 * markets["volatility"] * 0.2
+        markets["calm_span"], markets["calm_size"] = 0.03, 0.8
+        markets["jump_rate"], markets["jump_size"] = 60.0, 0.08 * markets["volatility"]
 
 
-VALUE_MOVE = 0.12
+VALUE_MOVE = 0.05
 """Ticks by which the fundamental value moves a decision."""
 
 
-def _fills_book(item: Participant) -> bool:
-    return isinstance(item, (Background, HawkesFlow))
+def usual_orders(participants: Sequence[Participant], live_orders: int) -> list[int]:
+    """Usual live orders of each in an instrument: a self-exciting flow keeps a quarter of all, the background the rest."""
+    excited = sum(isinstance(item, HawkesFlow) for item in participants)
+    plain = sum(isinstance(item, Background) for item in participants)
+    theirs = live_orders // 4 if excited else 0
+    share = {HawkesFlow: theirs // max(excited, 1), Background: (live_orders - theirs) // plain}
+    return [max(share.get(type(item), item.slots), 1) for item in participants]
+
+
+def opening_orders(participants: Sequence[Participant], live_orders: int) -> int:
+    """Orders of an instrument's opening book: those of the first background participant."""
+    usual = zip(participants, usual_orders(participants, live_orders))
+    return next(count for item, count in usual if isinstance(item, Background))
 
 
 def _slots(participants: Sequence[Participant], live_orders: int) -> NDArray[np.int64]:
-    """Room for live orders of each participant in an instrument."""
-    fillers = sum(_fills_book(item) for item in participants)
-    return np.array([2 * live_orders // fillers + 64 if _fills_book(item) else item.slots for item in participants], np.int64)
+    """Room for live orders of each in an instrument."""
+    usual = usual_orders(participants, live_orders)
+    fills = [isinstance(item, (Background, HawkesFlow)) for item in participants]
+    return np.array([2 * count + 64 if filler else count for count, filler in zip(usual, fills)], np.int64)

@@ -15,6 +15,7 @@ import numpy as np
 
 from tickdeck.core.kernel import kernel
 from tickdeck.simulation.kernels.layout import (
+    ACROSS,
     DECAYS,
     EXCITATIONS,
     JUMPS,
@@ -88,7 +89,7 @@ def market_size(x, agent, side, sight):
     """Size of a marketable order: random, or now and then just what stands at the best price (Farmer et al. 2004)."""
     resting = sight.ask_size if side == BID else sight.bid_size
     chance = uniform(agent)
-    if chance < 0.15 and resting > 0:
+    if chance < 0.05 and resting > 0:
         return resting
     return lots(x, agent)
 
@@ -135,8 +136,9 @@ def decide_hawkes(at, number, ts):
     mine, other = (0, SPANS) if buys else (SPANS, 0)
     for k in range(SPANS):
         jump = x.memory[first + JUMPS + k]
-        x.memory[first + mine + k] += (1.0 - agent.across) * jump
-        x.memory[first + other + k] += agent.across * jump
+        across = x.memory[first + ACROSS + k]
+        x.memory[first + mine + k] += (1.0 - across) * jump
+        x.memory[first + other + k] += across * jump
     chance = uniform(agent)
     if chance < agent.aggression:
         take(at, number, side, sight, market_size(x, agent, side, sight), np.int64(1), ts)
@@ -287,9 +289,15 @@ def decide_informed(at, number, ts):
     sight = look(at, agent, ts)
     if agent.count > 0:
         return
-    if market.value > sight.ask + agent.threshold and agent.position < agent.limit:
-        reach = min(np.int64(market.value - agent.threshold) - sight.ask, np.int64(3))
-        take(at, number, BID, sight, market_size(x, agent, BID, sight), reach, ts)
-    elif market.value < sight.bid - agent.threshold and agent.position > -agent.limit:
-        reach = min(sight.bid - np.int64(market.value + agent.threshold), np.int64(3))
-        take(at, number, ASK, sight, market_size(x, agent, ASK, sight), reach, ts)
+    gain = market.value - sight.ask if market.value > sight.ask else sight.bid - market.value
+    if gain < agent.threshold:
+        return
+    side = BID if market.value > sight.ask else ASK
+    if (agent.position if side == BID else -agent.position) >= agent.limit:
+        return
+    # The more there is to gain, the less it matters to be seen: all that stands at the best price, and behind it.
+    size = market_size(x, agent, side, sight)
+    resting = sight.ask_size if side == BID else sight.bid_size
+    if gain > agent.threshold + 1.0:
+        size = max(size, np.int64(resting * min(0.3 * (gain - agent.threshold), 1.0)))
+    take(at, number, side, sight, size, min(np.int64(gain - agent.threshold), np.int64(3)), ts)

@@ -96,17 +96,15 @@ AGENT = np.dtype(
         ("skew", "<f8"),  # ticks at the limit of the position
         ("aggression", "<f8"),  # share of marketable orders
         ("fleeting", "<f8"),  # share of orders that are soon cancelled
-        ("excited", "<f8"),  # activity when the excitations below held
-        ("across", "<f8"),  # share of a jump that falls on the other side
     ],
     align=True,
 )
 
 SPANS = 3
 """Time scales of a self-exciting flow."""
-JUMPS, DECAYS, EXCITATIONS = 2 * SPANS, 3 * SPANS, 4 * SPANS
+JUMPS, DECAYS, ACROSS, EXCITATIONS = 2 * SPANS, 3 * SPANS, 4 * SPANS, 5 * SPANS
 """In an agent's stretch of `memory`: rates of buying by time scale, then of selling (decisions a day); from JUMPS on what a decision
-adds to each scale; from DECAYS on the activity over which each decays."""
+adds to each scale; from DECAYS on the activity over which each decays; from ACROSS on the share that falls on the other side."""
 
 BACKGROUND, HAWKES, MAKER, MOMENTUM, REVERSION, INFORMED = range(6)
 """Behaviours."""

@@ -3,10 +3,10 @@
 import numpy as np
 
 from tickdeck.book.kernels.queries import best
+from tickdeck.core.calls import call_entry
 from tickdeck.core.kernel import kernel
 from tickdeck.core.records import COMMAND
 from tickdeck.exchange.kernels.layout import unpack_exchange
-from tickdeck.exchange.kernels.run import run
 from tickdeck.simulation.kernels.agenda import pop, push
 from tickdeck.simulation.kernels.agents import (
     decide_background,
@@ -133,8 +133,11 @@ def open_market(at):
 
 
 @kernel(entry=True)
-def run_market(at, exchange_at, most):
-    """Go on until `most` events are published, the exchange needs room for the next command, or the day is over."""
+def run_market(at, exchange_at, engine_at, most):
+    """Go on until `most` events are published, the exchange needs room for the next command, or the day is over.
+
+    `engine_at` is the address of the exchange's entry ``run``.
+    """
     at, exchange_at = np.uint64(at), np.uint64(exchange_at)
     x, e = unpack_world(at), unpack_exchange(exchange_at)
     world, state = x.world[0], e.state[0]
@@ -172,7 +175,8 @@ def run_market(at, exchange_at, most):
             world.pending = number
         number = world.pending
         command = x.flights[number]
-        if run(exchange_at, world.flights_at + np.uint64(number * COMMAND_BYTES), 0, 1) == 0:
+        there = np.int64(world.flights_at) + number * COMMAND_BYTES
+        if call_entry(engine_at, (np.int64(exchange_at), there, np.int64(1), np.int64(0), False)) == 0:
             return NEEDS_ROOM
         world.pending = -1
         for k in range(np.int64(state.execution_count)):
