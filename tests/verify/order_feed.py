@@ -123,7 +123,9 @@ class PlainExchange:
         if not (resting := self._opposite(side)):
             return
         price = resting[0].price
-        size = left = min(self._random.randrange(1, 25), sum(order.size + order.reserve for order in resting if order.price == price))
+        size = left = min(
+            self._random.randrange(1, 25), sum(order.size + order.reserve for order in resting if order.price == price)
+        )
         fills: dict[int, int] = {}
         touched: dict[int, Order] = {}
         while left:

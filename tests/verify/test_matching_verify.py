@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from order_feed import TICK, Feed, PlainExchange
 
 from tickdeck.cli import run
-from tickdeck.core import Flag, Instrument, Records, UsageError
+from tickdeck.core import Flag, Instrument, Records, TimeInForce, UsageError
+from tickdeck.exchange import Discipline, Exchange, Listing, SizeTime
 from tickdeck.tape import write
 from tickdeck.verify.matching import MatchingCheck
 from tickdeck.verify.matching_result import Cause, MatchingResult
@@ -144,13 +146,22 @@ def test_a_trade_between_the_best_prices_meets_nobody() -> None:
     assert (result.groups, result.exact_groups, result.trades_alone) == (1, 1, 1)
 
 
+def test_a_trade_before_any_order_meets_nobody() -> None:
+    result = check(Feed().event("T 50 A 8@101"))
+    assert (result.groups, result.exact_groups, result.trades_alone) == (1, 1, 1)
+
+
 def test_a_filled_order_that_the_feed_never_showed_is_named() -> None:
     result = check(Feed().events("A 9 A 5@101").event("T 50 A 5@100", "F 77 B 5@100", "C 77 B 5@100"))
     assert causes(result) == {"unknown order": (1, 5)}
 
 
 def test_fills_of_the_aggressors_own_order_are_not_compared() -> None:
-    feed = Feed().events("A 1 B 5@100", "A 9 A 5@101").event("T 1 B 5@101", "F 1 B 5@101", "F 9 A 5@101", "C 1 B 5@100", "C 9 A 5@101")
+    feed = (
+        Feed()
+        .events("A 1 B 5@100", "A 9 A 5@101")
+        .event("T 1 B 5@101", "F 1 B 5@101", "F 9 A 5@101", "C 1 B 5@100", "C 9 A 5@101")
+    )
     assert_reproduced(check(feed), 1)
 
 
@@ -256,6 +267,42 @@ def test_in_a_window_an_add_tells_that_what_it_crosses_is_gone() -> None:
     feed = Feed().events("A 1 B 5@100", "A 9 A 5@102", "A 2 B 5@102", "A 8 A 5@104")
     feed.event("T 50 A 5@102", "F 2 B 5@102", "C 2 B 5@102").event("T 51 B 5@104", "F 8 A 5@104", "C 8 A 5@104")
     assert_reproduced(check(feed, levels=5), 2)
+
+
+def exchange_recording(seed: int, steps: int, discipline: Discipline | None = None) -> Records:
+    """What an exchange publishes under random orders of every kind that may rest, among them icebergs and hidden ones."""
+    rng = random.Random(seed)
+    exchange = Exchange([Listing(Instrument("ACME", tick_size="0.01"), discipline)])
+    feed, trader = exchange.feed(), exchange.participant("trader")
+    live: list[int] = []
+    for step in range(steps):
+        price, size, kind = (1_000 + rng.randrange(-6, 7)) * TICK, rng.randrange(1, 20), rng.random()
+        if kind < 0.55 or not live:
+            display = rng.randrange(1, size + 1) if rng.random() < 0.3 else 0
+            hidden = not display and rng.random() < 0.2
+            side = rng.choice(("buy", "sell"))
+            live.append(exchange.submit(trader, "ACME", side, size, price, ts=step, display_size=display, hidden=hidden).order_id)
+        elif kind < 0.7:
+            exchange.submit(trader, "ACME", rng.choice(("buy", "sell")), size, price, ts=step, time_in_force=TimeInForce.IOC)
+        elif kind < 0.85:
+            exchange.replace(trader, order_id=rng.choice(live), price=price if rng.random() < 0.5 else None, size=size, ts=step)
+        else:
+            exchange.cancel(trader, order_id=live.pop(rng.randrange(len(live))), ts=step)
+    return feed.take()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_the_exchange_itself_publishes_is_reproduced_with_its_icebergs_and_hidden_orders(seed: int) -> None:
+    result = check(exchange_recording(seed, 1_500))
+    assert_reproduced(result, result.groups)
+    assert result.groups > 300
+    assert 0 < result.trades_alone < result.groups
+
+
+def test_another_queue_discipline_is_a_priority_rule() -> None:
+    result = check(exchange_recording(1, 1_500, SizeTime()))
+    assert 0.3 < result.share < 0.98
+    assert set(causes(result)) == {"priority rule"}
 
 
 def test_price_levels_are_refused_in_one_line() -> None:

@@ -32,6 +32,8 @@ class _Group:
     """Size filled beyond what was displayed, by orders that nothing had shown to be icebergs."""
     strangers: set[int] = field(default_factory=set)
     """Filled orders that the recording never showed."""
+    passed: set[int] = field(default_factory=set)
+    """Orders in the answer that still rested when all fills of the trade were told."""
 
 
 class _Book:
@@ -78,6 +80,7 @@ class _Book:
         self._close()
         for group in self._missed:
             self._result.miss(self._explained(group))
+        self._shadow.end()
         self._missed.clear()
         self._pulled.clear()
 
@@ -118,6 +121,7 @@ class _Book:
             result.exact_quantity += size
         else:
             result.exact_quantity += sum(min(size, group.answer.get(key, 0)) for key, size in group.recorded.items())
+            group.passed = {order_id for order_id, _ in group.answer if self._shadow.book.order(order_id) is not None}
             self._missed.append(group)
 
     def _explained(self, group: _Group) -> Miss:
@@ -129,27 +133,26 @@ class _Book:
         unseen = sum(size for (order_id, _), size in lost.items() if order_id in group.strangers)
         rest = sum(lost.values()) - unseen
         pulled = reserve = 0
-        if not any(self._shadow.is_unconfirmed(order_id) for order_id, _ in group.recorded):
+        contradicted = any(self._shadow.is_unconfirmed(order_id) for order_id, _ in group.recorded)
+        if not contradicted:
             pulled = min(rest, sum(size for order_id, size in extra.items() if order_id in self._pulled))
             reserve = min(rest - pulled, sum(group.beyond.values()))
         found = {Cause.UNKNOWN_ORDER: unseen, Cause.SELF_TRADE: pulled, Cause.ICEBERG: reserve}
         causes = {cause: size for cause, size in found.items() if size}
         if (rest := rest - pulled - reserve) or not causes:
-            cause = self._displacement(group, set(extra))
+            cause = Cause.UNKNOWN if contradicted else self._displacement(group, set(extra))
             causes[cause] = causes.get(cause, 0) + rest
         return Miss(self._instrument, group.trade, group.answer, group.recorded, causes)
 
     def _displacement(self, group: _Group, extra: set[int]) -> Cause:
         """Why the engine filled other orders, or more of them, than the exchange."""
-        if any(self._shadow.is_unconfirmed(order_id) for order_id, _ in group.recorded):
-            return Cause.UNKNOWN
         if extra & self._pulled:
             return Cause.SELF_TRADE
         if extra & group.icebergs:
             return Cause.ICEBERG
         if extra and sum(group.recorded.values()) < group.trade.size:
             return Cause.IMPLIED
-        if any(self._shadow.book.order(order_id) is not None for order_id in extra):
+        if extra & group.passed:
             return Cause.PRIORITY
         return Cause.UNKNOWN
 

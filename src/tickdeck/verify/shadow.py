@@ -48,7 +48,7 @@ class Shadow:
     Attributes
     ----------
     book : OrderBook
-        As recorded, with the fills that were told so far.
+        As recorded.
     icebergs : set of int
         Ids of the orders that were refreshed.
     """
@@ -59,8 +59,9 @@ class Shadow:
         self._instrument = instrument
         self._tick = instrument.tick_size or 0
         self._clock = 0
-        self._unconfirmed: dict[int, int] = {}
+        self._filled: dict[int, int] = {}
         self._doubtful: set[tuple[int, int]] = set()
+        self._crossing: set[tuple[int, int]] = set()
         self._open()
 
     def _open(self) -> None:
@@ -105,7 +106,8 @@ class Shadow:
         self._clock = max(self._clock, time)
         self._align()
         self._participant.take()
-        limit = price - price % self._tick if side == Side.BID else price + -price % self._tick
+        tick = max(self._tick, 1)
+        limit = price - price % tick if side == Side.BID else price + -price % tick
         self._exchange.submit(self._participant, self._symbol, side, size, limit, time_in_force=TimeInForce.IOC, ts=self._clock)
         made = self._participant.take()
         resting = (made["kind"] == int(ExecutionKind.FILLED)) & (made["flags"] & np.uint8(ExecutionFlag.AGGRESSOR) == 0)
@@ -122,56 +124,66 @@ class Shadow:
     # The recording
 
     def fill(self, order_id: int, size: int) -> int | None:
-        """A recorded fill.
+        """A recorded fill. It counts until the match event is over; the book changes with the cancel or modify that follows.
 
         Returns
         -------
         int or None
             How much of it came from a reserve of which nothing was known; None if there is no such order.
         """
-        order, known = self._order(order_id), order_id in self.icebergs
+        order = self._order(order_id)
         if order is None:
-            return (0 if known else size) if order_id in self._unconfirmed else None
-        taken = min(size, order.size)
-        self.book.cancel(order_id, taken)
-        self._unconfirmed[order_id] = self._unconfirmed.get(order_id, 0) + taken
+            return None
+        left = max(order.size - self._filled.get(order_id, 0), 0)
+        self._filled[order_id] = self._filled.get(order_id, 0) + size
         self._doubtful.add((order.side, order.price))
-        return 0 if known else size - taken
+        return 0 if order_id in self.icebergs else max(size - left, 0)
 
     def is_unconfirmed(self, order_id: int) -> bool:
         """Whether no cancel or modify has told yet what a fill left of the order."""
-        return order_id in self._unconfirmed
+        return order_id in self._filled
+
+    def end(self) -> None:
+        """The match event is over: a fill that no cancel or modify followed has changed nothing."""
+        for order_id in self._filled:
+            if (order := self._order(order_id)) is not None:
+                self._doubtful.add((order.side, order.price))
+        self._filled.clear()
 
     def add(self, order_id: int, side: int, price: int, size: int, time: int) -> None:
         """A recorded add; a live id is replaced."""
         self._clock = max(self._clock, time)
-        self._unconfirmed.pop(order_id, None)
+        self._filled.pop(order_id, None)
         self._withdraw(order_id)
         self.book.add(order_id, side, price, size)
         self._enter(order_id)
 
     def cancel(self, order_id: int, size: int, time: int) -> bool:
-        """A recorded cancel; one that follows a fill takes off what the fill has not. Whether it followed one."""
+        """A recorded cancel; one that follows a fill tells what the fill took. Whether it followed one."""
         self._clock = max(self._clock, time)
-        filled = self._unconfirmed.pop(order_id, 0)
-        if filled > size:
-            self._unconfirmed[order_id] = filled - size
-        if filled < size:
-            self.book.cancel(order_id, size - filled)
+        self.book.cancel(order_id, size)
+        filled = self._filled.pop(order_id, 0)
+        if filled > size and self._order(order_id) is not None:
+            self._filled[order_id] = filled - size
+        if not filled or size > filled:
             self._reduce(order_id)
         elif self._order(order_id) is None:
             self.icebergs.discard(order_id)
         return filled > 0
 
-    def modify(self, order_id: int, side: int, price: int, size: int, time: int) -> bool:
-        """A recorded modify. Whether it refreshed the displayed size of a filled order."""
+    def modify(self, order_id: int, side: int, price: int, size: int, time: int) -> None:
+        """A recorded modify; one that follows a fill of all that was displayed refreshes it."""
         self._clock = max(self._clock, time)
-        filled, before = self._unconfirmed.pop(order_id, 0), self._order(order_id)
-        if filled and before is None and size > 0:
-            self.icebergs.add(order_id)
-            self.book.add(order_id, side, price, size)
-            self._doubtful.add((side, price))
-            return True
+        filled, before = self._filled.pop(order_id, 0), self._order(order_id)
+        if before is not None and filled:
+            if filled >= before.size and size > 0:
+                self.icebergs.add(order_id)
+                self.book.cancel(order_id)
+                self.book.add(order_id, side, price, size)
+            else:
+                self.book.modify(order_id, price, size, side)
+            self._doubtful.update(((before.side, before.price), (side, price)))
+            return
         self.book.modify(order_id, price, size, side)
         after = self._order(order_id)
         if before is None:
@@ -180,14 +192,14 @@ class Shadow:
             self._reduce(order_id)
         else:
             self._move(order_id, after)
-        return False
 
     def clear(self) -> None:
         """The recorded book is empty."""
         self.book.clear()
-        self._unconfirmed.clear()
+        self._filled.clear()
         self.icebergs.clear()
         self._doubtful.clear()
+        self._crossing.clear()
         self._open()
 
     # The engine's orders
@@ -196,9 +208,16 @@ class Shadow:
         row = self.book.order(order_id)
         return None if row is None else _Order(int(row["side"]), int(row["price"]), int(row["size"]))
 
+    def _left(self, order_id: int) -> _Order | None:
+        """The order less the fills that were told in this match event."""
+        order = self._order(order_id)
+        if order is None or not (filled := self._filled.get(order_id, 0)):
+            return order
+        return order._replace(size=order.size - filled) if order.size > filled else None
+
     def _enter(self, order_id: int) -> None:
         """Enter a recorded order at the end of its queue. Post-only: one that the recording let cross waits until it does not."""
-        order = self._order(order_id)
+        order = self._left(order_id)
         if order is None:
             return
         iceberg = order_id in self.icebergs
@@ -213,7 +232,7 @@ class Shadow:
             ts=self._clock,
         )
         if not outcome.accepted:
-            self._doubtful.add((order.side, order.price))
+            self._crossing.add((order.side, order.price))
             return
         self._entered[order_id] = outcome.order_id
         self._recorded_ids[outcome.order_id] = order_id
@@ -229,10 +248,11 @@ class Shadow:
 
     def _reduce(self, order_id: int) -> None:
         """The recorded order has become smaller, or is gone, without losing its place."""
-        order = self._order(order_id)
+        order = self._left(order_id)
         if order is None:
             self._withdraw(order_id)
-            self.icebergs.discard(order_id)
+            if self._order(order_id) is None:
+                self.icebergs.discard(order_id)
         elif order_id in self.icebergs:
             self._withdraw(order_id)
             self._doubtful.add((order.side, order.price))
@@ -249,28 +269,45 @@ class Shadow:
         outcome = self._exchange.replace(self._participant, order_id=entered, price=order.price, size=order.size, ts=self._clock)
         if not outcome.accepted:
             self._withdraw(order_id)
-            self._doubtful.add((order.side, order.price))
+            self._crossing.add((order.side, order.price))
 
     def _align(self) -> None:
         """Bring the engine's doubtful queues to the recorded ones; first what must go, so that nothing crosses."""
         levels, self._doubtful = self._doubtful, set()
         for side, price in levels:
-            wanted = set(self.book.orders_at(side, price)["order_id"].tolist())
+            wanted = {order_id for order_id, _ in self._recorded_queue(side, price)}
             for order_id, _ in self._queue(side, price):
                 if order_id not in wanted:
                     self._withdraw(order_id)
-        for side, price in levels:
+        if self._crossing:
+            free = {level for level in self._crossing if not self._crosses(*level)}
+            self._crossing -= free
+            levels |= free
+        for side, price in sorted(levels):
             self._align_queue(side, price)
+
+    def _crosses(self, side: int, price: int) -> bool:
+        """Whether an order would trade in the engine."""
+        buys = side == Side.BID
+        best = self._queues.best_ask if buys else self._queues.best_bid
+        return best is not None and (price >= best.price if buys else price <= best.price)
 
     def _queue(self, side: int, price: int) -> list[tuple[int, int]]:
         """Recorded ids and displayed sizes of the engine's orders at a price."""
         rows = self._queues.orders_at(side, price)
         return [(self._recorded_ids[number], size) for number, size in zip(rows["order_id"].tolist(), rows["size"].tolist())]
 
-    def _align_queue(self, side: int, price: int) -> None:
+    def _recorded_queue(self, side: int, price: int) -> list[tuple[int, int]]:
+        """Ids and sizes of the recorded orders at a price, less the fills that were told."""
         rows = self.book.orders_at(side, price)
-        wanted = list(zip(rows["order_id"].tolist(), rows["size"].tolist()))
-        queue = self._queue(side, price)
+        queue = zip(rows["order_id"].tolist(), rows["size"].tolist())
+        if not self._filled:
+            return list(queue)
+        left = ((order_id, size - self._filled.get(order_id, 0)) for order_id, size in queue)
+        return [(order_id, size) for order_id, size in left if size > 0]
+
+    def _align_queue(self, side: int, price: int) -> None:
+        wanted, queue = self._recorded_queue(side, price), self._queue(side, price)
         right = 0
         while right < min(len(queue), len(wanted)) and self._fits(queue[right], wanted[right]):
             right += 1
