@@ -13,10 +13,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tickdeck.core import COMMAND, FormatError, Instrument, JournalError, Phase, Records, SelfTrade, UsageError
+from tickdeck.core import (
+    COMMAND,
+    FormatError,
+    Instrument,
+    JournalError,
+    Phase,
+    Reason,
+    Records,
+    SelfTrade,
+    UnknownInstrumentError,
+    UsageError,
+)
 from tickdeck.exchange import Exchange, Listing, ProRata, SizeTime
 from tickdeck.exchange.configuration import listing_fields, listing_from_fields
 from tickdeck.exchange.recovery import recover
+from tickdeck.risk import Fees, Limits, RiskState
 from tickdeck.soak.commands import STYLES, Flow, Scenario, as_commands, random_listing, random_scenario
 from tickdeck.soak.recovery import begun
 from tickdeck.tape.journal import JournalWriter
@@ -276,6 +288,78 @@ def test_rejected_commands_in_the_journal_change_nothing(tmp_path: Path) -> None
     exchange.close()
     back, report = recover(tmp_path, resume=False)
     assert report.commands == 3 and back.state_hash() == before
+
+
+LIMITS = Limits.from_dict(
+    {
+        "max_order_size": 6,
+        "max_notional": "700",
+        "max_open_orders": 15,
+        "orders_per_second": 400_000_000,
+        "order_burst": 30,
+        "duplicate_window": "3ns",
+        "max_consecutive_losses": 3,
+        "cool_down": "20ns",
+        "instruments": {"I2": {"max_position": 12, "calendar": "always"}},
+        "accounts": {"P1": {"max_position": 20, "instruments": {"I1": {"max_order_size": 9}}}},
+        "calendars": {"always": {"weekdays": ["thursday"], "time_zone": "UTC"}},
+    }
+)
+FEES = {"I1": Fees(maker="-0.0001", taker="0.0005"), "I2": Fees(taker_per_unit="0.0125")}
+
+
+def with_risk(scenario: Scenario, **options: Any) -> Exchange:
+    return begun(scenario, risk=LIMITS, fees=FEES, rates={"EUR": "1.1"}, **options)
+
+
+def change_risk(exchange: Exchange, step: int) -> None:
+    """One of the changes that can be made at run time."""
+    gate = exchange.risk
+    assert gate is not None
+    if step == 0:
+        gate.account("P2").deposit("100.50")
+        gate.account("P1").deposit(7, "EUR")
+    elif step == 1:
+        gate.update(LIMITS.replaced(max_order_size=4), who="risk desk")
+    elif step == 2:
+        gate.kill("P1", who="risk desk", cancel_all=True)
+        gate.set_state(RiskState.REDUCING, "P2", who="risk desk")
+    elif step == 3:
+        gate.set_rate("EUR", "1.25")
+        with pytest.raises(UnknownInstrumentError):
+            gate.update(LIMITS.replaced(instruments={"NONE": {"max_order_size": 1}}), who="risk desk")
+    else:
+        gate.resume("P1", who="risk desk")
+        gate.reset_losses("P1", who="risk desk")
+
+
+@pytest.mark.parametrize("snapshot_every", [0, 40])
+def test_limits_accounts_and_their_changes_at_run_time_are_recovered(tmp_path: Path, snapshot_every: int) -> None:
+    scenario = of_style(0, 21, 180)
+    whole, exchange = with_risk(scenario), with_risk(scenario, journal=tmp_path, snapshot_every=snapshot_every)
+    refused = set()
+    for step, part in enumerate(np.split(scenario.commands, 6)):
+        for one in (whole, exchange):
+            one.submit_batch(part)
+            change_risk(one, step)
+        refused |= {int(reason) for reason in whole.take_executions()["reason"] if reason >= Reason.MAX_ORDER_SIZE}
+        exchange.close()
+        with pytest.raises(JournalError):
+            change_risk(exchange, 0)
+        exchange, report = Exchange.recover(tmp_path, snapshot_every=snapshot_every)
+        assert (report.snapshot > 0) == (snapshot_every > 0 and step > 0), step
+        assert_same(exchange, whole)
+        mine, expected = exchange.risk, whole.risk
+        assert mine is not None and expected is not None
+        assert mine.state_hash() == expected.state_hash()
+        assert (mine.limits, mine.accounts) == (expected.limits, expected.accounts)
+        for name in mine.accounts:
+            assert mine.state_of(name) == expected.state_of(name) and mine.killed(name) == expected.killed(name)
+            one, other = mine.account(name), expected.account(name)
+            assert (one.equity, one.pnl, one.positions()) == (other.equity, other.pnl, other.positions())
+            assert one.deposits("EUR") == other.deposits("EUR")
+    assert len(refused) > 3
+    exchange.close()
 
 
 KILLED = """

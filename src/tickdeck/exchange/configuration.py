@@ -1,12 +1,17 @@
-"""Listings as JSON can hold them."""
+"""Listings and risk settings as JSON can hold them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tickdeck.core import FormatError, Instrument, Phase
+from tickdeck.core import FormatError, Instrument, Phase, price_text
 from tickdeck.exchange.listing import PRICE_TIME, PRO_RATA, SIZE_TIME, Discipline, Listing, PriceTime, ProRata, SizeTime
+
+if TYPE_CHECKING:
+    from tickdeck.risk import RiskGate
+    from tickdeck.risk.money import Fees
 
 _MILLIONTHS_A_PERCENT = 10_000
 
@@ -41,6 +46,43 @@ def listing_from_fields(fields: dict[str, Any]) -> Listing:
         phase=Phase(fields["phase"]),
         maximum_size=fields["maximum_size"],
     )
+
+
+def risk_fields(gate: RiskGate) -> dict[str, Any]:
+    """What a risk gate is made of, as a JSON object: limits, fees and rates as they are now."""
+    fees = gate._ledger.fees
+    return {
+        "limits": gate.limits.to_dict(),
+        "fees": {symbol: _fee_fields(item) for symbol, item in fees.items()} if isinstance(fees, Mapping) else _fee_fields(fees),
+        "rates": {currency: price_text(rate) for currency, rate in gate._ledger.currencies.rates.items()},
+    }
+
+
+def risk_options(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of ``Exchange`` for what :func:`risk_fields` returned."""
+    from tickdeck.risk import Limits
+
+    fees = fields["fees"]
+    return {
+        "risk": Limits.from_dict(fields["limits"]),
+        "fees": {symbol: _fees(item) for symbol, item in fees.items()} if isinstance(fees, Mapping) else _fees(fees),
+        "rates": fields["rates"],
+    }
+
+
+def _fee_fields(fees: Fees | None) -> list[str] | None:
+    if fees is None:
+        return None
+    return [price_text(units) for units in (fees.maker, fees.taker, fees.maker_per_unit, fees.taker_per_unit)]
+
+
+def _fees(fields: list[str] | None) -> Fees | None:
+    from tickdeck.risk.money import Fees
+
+    if fields is None:
+        return None
+    maker, taker, maker_per_unit, taker_per_unit = fields
+    return Fees(maker, taker, maker_per_unit=maker_per_unit, taker_per_unit=taker_per_unit)
 
 
 def _percent(millionths: int) -> Decimal | None:

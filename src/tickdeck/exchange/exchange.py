@@ -39,7 +39,7 @@ from tickdeck.core.orders import CommandKind
 from tickdeck.core.publishers import PUBLISHERS
 from tickdeck.exchange.displayed import DisplayedBook
 from tickdeck.exchange.feeds import Feed, Log
-from tickdeck.exchange.journal import PARTICIPANT, SNAPSHOT_EVERY, ExchangeJournal
+from tickdeck.exchange.journal import PARTICIPANT, RISK, SNAPSHOT_EVERY, ExchangeJournal
 from tickdeck.exchange.kernels import engine, layout, upkeep
 from tickdeck.exchange.listing import Listing
 from tickdeck.exchange.memory import ExchangeMemory
@@ -175,7 +175,7 @@ class Exchange:
         if risk is not None:
             self._gate = self._make_gate(risk, fees, rates)
         if journal is not None:
-            self._journal = ExchangeJournal(journal, configuration(self), durable=durable, snapshot_every=snapshot_every)
+            self._keep_in(ExchangeJournal(journal, configuration(self), durable=durable, snapshot_every=snapshot_every))
 
     def _list(self, listing: Listing) -> None:
         symbol = listing.instrument.symbol
@@ -592,6 +592,12 @@ class Exchange:
         from tickdeck.exchange.recovery import recover
 
         return recover(folder, resume=resume, durable=durable, snapshot_every=snapshot_every)
+
+    def _keep_in(self, journal: ExchangeJournal) -> None:
+        """From now on keep what changes the exchange in a journal."""
+        self._journal = journal
+        if self._gate is not None:
+            self._gate.on_change(lambda change, arguments: journal.note(RISK, {"change": change, "arguments": arguments}))
 
     @property
     def journal(self) -> ExchangeJournal | None:

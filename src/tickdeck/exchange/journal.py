@@ -21,6 +21,8 @@ CONFIGURATION = "tickdeck.exchange"
 """Key of the exchange's configuration in the metadata of every segment."""
 PARTICIPANT = "participant"
 """Kind of the note that admits a participant."""
+RISK = "risk"
+"""Kind of the note of a change of limits, states, rates or deposits at run time."""
 SNAPSHOT_EVERY = 5_000_000
 
 
@@ -38,6 +40,8 @@ class ExchangeJournal:
         Commands between snapshots of the state; 0: none.
     sequence : int
         Record up to which the exchange's state comes from the folder: 0 for a new exchange.
+    snapshot : int
+        Record of the last snapshot there; 0: none.
 
     Raises
     ------
@@ -55,6 +59,7 @@ class ExchangeJournal:
         durable: bool = True,
         snapshot_every: int = SNAPSHOT_EVERY,
         sequence: int = 0,
+        snapshot: int = 0,
     ) -> None:
         metadata = {CONFIGURATION: msgspec.json.encode(configuration).decode()}
         self._writer = JournalWriter(folder, COMMAND, durable=durable, metadata=metadata)
@@ -65,7 +70,7 @@ class ExchangeJournal:
                 f"{folder}: this journal has {found:,} records; recover the exchange with Exchange.recover, or choose another folder"
             )
         self._snapshot_every = snapshot_every
-        self._snapshot_at = sequence
+        self._snapshot_at = snapshot
 
     @property
     def folder(self) -> Path:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tickdeck.core import COMMAND, FormatError, Records, SelfTrade, monotonic_clock
+from tickdeck.core import COMMAND, FormatError, Records, SelfTrade, TickdeckError, monotonic_clock
 from tickdeck.core.intrinsics import address_of
-from tickdeck.exchange.journal import CONFIGURATION, PARTICIPANT, SNAPSHOT_EVERY, ExchangeJournal
+from tickdeck.exchange.journal import CONFIGURATION, PARTICIPANT, RISK, SNAPSHOT_EVERY, ExchangeJournal
 from tickdeck.exchange.kernels import engine
 from tickdeck.exchange.state import from_configuration, number_client_orders, restore_state
 from tickdeck.tape.journal_reader import JournalReader
@@ -95,9 +96,8 @@ def recover(
     report.sequence = reader.next - 1
     report.dropped = reader.tails
     if resume:
-        exchange._journal = ExchangeJournal(
-            folder, fields, durable=durable, snapshot_every=snapshot_every, sequence=report.sequence
-        )
+        kept = {"sequence": report.sequence, "snapshot": report.snapshot}
+        exchange._keep_in(ExchangeJournal(folder, fields, durable=durable, snapshot_every=snapshot_every, **kept))
     report.seconds = (monotonic_clock() - begun) / 1e9
     return exchange, report
 
@@ -125,6 +125,11 @@ def _run_again(exchange: Exchange, commands: Records) -> None:
 
 
 def _take_note(exchange: Exchange, kind: str, fields: dict[str, Any]) -> None:
-    if kind != PARTICIPANT:
+    if kind == PARTICIPANT:
+        exchange.participant(fields["name"], self_trade=SelfTrade(fields["self_trade"]))
+    elif kind == RISK and exchange.risk is not None:
+        # What was refused then is refused again.
+        with suppress(TickdeckError):
+            exchange.risk.repeat(fields["change"], fields["arguments"])
+    else:
         raise FormatError(f"the journal has a note of kind {kind!r}, which this version does not know; update tickdeck")
-    exchange.participant(fields["name"], self_trade=SelfTrade(fields["self_trade"]))

@@ -9,21 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickdeck.core import FormatError, SelfTrade
-from tickdeck.exchange.configuration import listing_fields, listing_from_fields
+from tickdeck.exchange.configuration import listing_fields, listing_from_fields, risk_fields, risk_options
+from tickdeck.exchange.kernels import layout
 from tickdeck.exchange.memory import SCRATCH
 
 if TYPE_CHECKING:
     from tickdeck.exchange.exchange import Exchange
+    from tickdeck.risk import RiskGate
 
 _POOL = "pool_"
-"""What the books' arrays are called in a snapshot, to keep them apart from the exchange's own."""
+_RISK = "risk_"
+"""What the arrays of books and risk gate are called in a snapshot, to keep them apart from the exchange's own."""
 _NOT_KEPT = {*SCRATCH, f"{_POOL}scratch"}
 _BLOCK = 1 << 16
 
 
 def configuration(exchange: Exchange) -> dict[str, Any]:
     """What an empty exchange like this one is made of, as JSON can hold it."""
-    return {**exchange._options, "listings": [listing_fields(listing) for listing in exchange.listings]}
+    risk = None if exchange.risk is None else risk_fields(exchange.risk)
+    return {**exchange._options, "risk": risk, "listings": [listing_fields(listing) for listing in exchange.listings]}
 
 
 def from_configuration(fields: Mapping[str, Any]) -> Exchange:
@@ -31,17 +35,22 @@ def from_configuration(fields: Mapping[str, Any]) -> Exchange:
     from tickdeck.exchange.exchange import Exchange
 
     options = dict(fields)
+    risk = options.pop("risk")
+    if risk is not None:
+        options |= risk_options(risk)
     return Exchange([listing_from_fields(listing) for listing in options.pop("listings")], **options)
 
 
 def state_of(exchange: Exchange) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Everything that decides what an exchange will do: arrays without the zeros at their ends, and what Python knows."""
     arrays = _all_arrays(exchange)
-    meta = {
+    meta: dict[str, Any] = {
         "participants": [[who.name, int(who.self_trade)] for who in exchange.participants],
         "hashing": exchange._memory.pools.hashing,
         "lengths": {name: len(array) for name, array in arrays.items()},
     }
+    if exchange.risk is not None:
+        meta["risk"] = {**risk_fields(exchange.risk), "currencies": exchange.risk._ledger.columns}
     return {name: _trimmed(array) for name, array in arrays.items()}, meta
 
 
@@ -59,14 +68,13 @@ def restore_state(exchange: Exchange, arrays: Mapping[str, NDArray[Any]], meta: 
             raise FormatError(f"the snapshot has other arrays than this version of the exchange ({name})")
     memory = exchange._memory
     whole = {name: _extended(array, meta["lengths"][name]) for name, array in arrays.items()}
-    pools = {name.removeprefix(_POOL): array for name, array in whole.items() if name.startswith(_POOL)}
-    memory.pools.restore(pools, *meta["hashing"])
+    memory.pools.restore(_named(_POOL, whole), *meta["hashing"])
     row = memory.state[0]
-    kept = {name: int(row[name]) for name in ("book_at", "risk_at")}
+    kept = {name: int(row[name]) for name in layout.STATE.names or () if name == "book_at" or name.startswith("risk_")}
     for name, array in whole.items():
         if name == "state":
             memory.state[:] = array
-        elif not name.startswith(_POOL):
+        elif not name.startswith((_POOL, _RISK)):
             memory.arrays[name] = array
     for name, address in kept.items():
         row[name] = address
@@ -74,6 +82,22 @@ def restore_state(exchange: Exchange, arrays: Mapping[str, NDArray[Any]], meta: 
     memory.refresh()
     for number, (name, self_trade) in enumerate(meta["participants"], 1):
         exchange._admit(number, name, SelfTrade(self_trade))
+    if exchange.risk is not None:
+        _restore_risk(exchange.risk, _named(_RISK, whole), meta["risk"])
+
+
+def _restore_risk(gate: RiskGate, arrays: Mapping[str, NDArray[Any]], fields: Mapping[str, Any]) -> None:
+    gate.repeat("update", {"limits": fields["limits"], "who": "recovery"})
+    for currency, rate in fields["rates"].items():
+        gate.repeat("set_rate", {"currency": currency, "rate": rate})
+    for currency in fields["currencies"]:
+        gate._ledger.column(currency)
+    gate.restore(arrays)
+
+
+def _named(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The arrays whose names have a prefix, without it."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def number_client_orders(exchange: Exchange) -> None:
@@ -90,6 +114,8 @@ def number_client_orders(exchange: Exchange) -> None:
 def _all_arrays(exchange: Exchange) -> dict[str, NDArray[Any]]:
     memory = exchange._memory
     named = {**memory.arrays, **{_POOL + name: array for name, array in memory.pools.arrays.items()}}
+    if exchange.risk is not None:
+        named |= {_RISK + name: array for name, array in exchange.risk.dump().items()}
     return {name: array for name, array in named.items() if name not in _NOT_KEPT}
 
 

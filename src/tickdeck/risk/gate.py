@@ -392,6 +392,7 @@ class RiskGate:
         for name in _FIXED:
             if getattr(limits, name) != getattr(self._limits, name):
                 raise UsageError(f"`{name}` cannot change while the gate runs; make a new gate")
+        self._ledger.tell("update", limits=limits.to_dict(), who=who)
         old, new = self._limits.values(), limits.values()
         self._put(limits)
         return [
@@ -421,6 +422,7 @@ class RiskGate:
         if cancel_all and self._on_cancel_all is None:
             raise UsageError("this gate was given no on_cancel_all, so it cannot have orders cancelled")
         record, where = self._record(account)
+        self._ledger.tell("kill", account=account, who=who)
         self._note(who, f"{where}kill", bool(record["killed"]), True)
         record["killed"] = 1
         if cancel_all and self._on_cancel_all is not None:
@@ -429,6 +431,7 @@ class RiskGate:
     def resume(self, account: str | int | None = None, *, who: str) -> None:
         """Undo :meth:`kill` and go back to ACTIVE."""
         record, where = self._record(account)
+        self._ledger.tell("resume", account=account, who=who)
         self._note(who, f"{where}kill", bool(record["killed"]), False)
         record["killed"] = 0
         if record["state"] != RiskState.ACTIVE:
@@ -450,17 +453,44 @@ class RiskGate:
     def set_state(self, state: RiskState, account: str | int | None = None, *, who: str) -> None:
         """Set the state of an account, or everybody's."""
         record, where = self._record(account)
+        self._ledger.tell("set_state", state=int(RiskState(state)), account=account, who=who)
         self._note(who, f"{where}state", RiskState(int(record["state"])).name, RiskState(state).name)
         record["state"] = int(state)
 
     def reset_losses(self, account: str | int, *, who: str) -> None:
         """Let an account start anew: losses of the day, of the week, from the best and in a row count from here."""
         record, where = self._record(account)
+        self._ledger.tell("reset_losses", account=account, who=who)
         pnl = self._ledger.wide(record, "pnl")
         self._note(who, f"{where}losses", int(record["peak_pnl"]) - pnl, 0)
         for name in ("day_pnl", "week_pnl", "peak_pnl"):
             record[name] = pnl
         record["losses"] = record["breaker_until"] = 0
+
+    def on_change(self, tell: Callable[[str, dict[str, Any]], object] | None) -> None:
+        """Have ``tell(method, arguments)`` called before a change at run time takes effect, a deposit included; what it raises stops the
+        change. The arguments are such as JSON can hold; :meth:`repeat` makes the change again."""
+        self._ledger.on_change = tell
+
+    def repeat(self, method: str, arguments: Mapping[str, Any]) -> None:
+        """Make a change again that :meth:`on_change` was told of.
+
+        Raises
+        ------
+        UsageError
+            It was refused the first time too, or there is no such change.
+        """
+        given = dict(arguments)
+        if method == "update":
+            given["limits"] = Limits.from_dict(given["limits"])
+        elif method == "set_state":
+            given["state"] = RiskState(given["state"])
+        elif method == "deposit":
+            self._ledger.deposit(**given)
+            return
+        elif method not in ("kill", "resume", "reset_losses", "set_rate"):
+            raise UsageError(f"a risk gate has no change {method!r}")
+        getattr(self, method)(**given)
 
     # State
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from tickdeck.core import Instrument, Side, UnknownInstrumentError, UsageError, fixed
+from tickdeck.core import Instrument, Side, UnknownInstrumentError, UsageError, fixed, price_text
 from tickdeck.core.decimals import Amount
 from tickdeck.risk.kernels import entries
 from tickdeck.risk.kernels.layout import BY_RATES, CURRENCIES, SIZE_CEILING
@@ -35,7 +35,17 @@ class Ledger:
         Orders that the duplicate window can look back on.
     """
 
-    __slots__ = ("account_index", "accounts", "columns", "currencies", "fees", "instrument_index", "instruments", "memory")
+    __slots__ = (
+        "account_index",
+        "accounts",
+        "columns",
+        "currencies",
+        "fees",
+        "instrument_index",
+        "instruments",
+        "memory",
+        "on_change",
+    )
 
     def __init__(
         self,
@@ -50,6 +60,9 @@ class Ledger:
         self.memory = RiskMemory(max(len(named), 1), max(len(listed), 1), buckets=buckets)
         self.currencies = currencies
         self.fees = fees
+        self.on_change: Callable[[str, dict[str, Any]], object] | None = None
+        """Told, before it takes effect, what somebody changes at run time: a method of the gate and its arguments, as JSON can hold
+        them."""
         self.columns: list[str] = []
         """Currencies of deposits, in the order of their columns."""
         self.accounts: list[str] = []
@@ -97,6 +110,11 @@ class Ledger:
         row = self.memory.arrays["instruments"][number]
         for name, value in factors.items():
             row[name] = value
+
+    def tell(self, what: str, **arguments: Any) -> None:
+        """Tell of a change that is about to take effect."""
+        if self.on_change is not None:
+            self.on_change(what, arguments)
 
     def column(self, currency: str) -> int:
         """Column of a currency among the deposits."""
@@ -168,8 +186,9 @@ class Ledger:
     def deposit(self, account: int, amount: Amount, currency: str | None = None) -> None:
         """Pay in (below 0: pay out)."""
         currency = currency or self.currencies.base
-        column = self.column(currency)
         money = self.currencies.money(amount, currency, "deposit")
+        self.tell("deposit", account=account, amount=str(amount), currency=currency)
+        column = self.column(currency)
         self.memory.arrays["deposits"][account * CURRENCIES + column] += money
         self._total_deposits()
 
@@ -182,6 +201,7 @@ class Ledger:
 
     def set_rate(self, currency: str, rate: Amount) -> None:
         """Set what a currency is worth in the base currency; everything in it is valued anew."""
+        self.tell("set_rate", currency=currency, rate=price_text(fixed(rate, 9, f"rate of {currency}")))
         self.currencies.set_rate(currency, rate)
         for number, instrument in enumerate(self.instruments, 1):
             if instrument.currency == currency:

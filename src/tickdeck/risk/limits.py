@@ -148,6 +148,11 @@ class Limits(AccountLimits, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         converted: Self = _convert(made, cls, "")
         return converted
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold, amounts as decimal strings; what :meth:`from_dict` takes."""
+        plain: dict[str, Any] = msgspec.to_builtins(self._given())
+        return plain
+
     def replaced(self, **values: Any) -> Self:
         """A copy with other values at the top, checked like the rest."""
         return type(self).from_dict({**self._given(), **values})

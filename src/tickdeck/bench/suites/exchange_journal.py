@@ -175,7 +175,7 @@ def _prepare_recovery(commands: Records) -> Iterator[_Pass]:
             exchange, _ = recover(folder, resume=False)
         if exchange.state_hash() != expected:
             raise TickdeckError("the recovered exchange is not the one that was journaled")
-        return Sample(len(commands), watch.seconds)
+        return Sample(len(commands), watch.seconds, watch.processor)
 
     try:
         yield run
@@ -193,7 +193,7 @@ def _prepare_reading(commands: Records) -> Iterator[_Pass]:
         with Stopwatch() as watch:
             for _, records in JournalReader(folder, COMMAND):
                 count += len(records)
-        return Sample(len(commands), watch.seconds)
+        return Sample(count, watch.seconds, watch.processor)
 
     try:
         yield run
