@@ -279,6 +279,12 @@ def test_an_interruption_between_journal_and_engine_ends_the_exchange(tmp_path: 
     assert report.commands == 1 and back.book("ACME").best_bid.size == 5
 
 
+def test_kernels_cannot_go_past_the_journal(tmp_path: Path) -> None:
+    assert Exchange([ACME]).handle
+    with pytest.raises(UsageError, match="journal"):
+        Exchange([ACME], journal=tmp_path).handle  # noqa: B018
+
+
 def test_rejected_commands_in_the_journal_change_nothing(tmp_path: Path) -> None:
     exchange = Exchange([ACME], journal=tmp_path, snapshot_every=0)
     alice = exchange.participant("alice")

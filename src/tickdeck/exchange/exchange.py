@@ -558,7 +558,15 @@ class Exchange:
 
     @property
     def handle(self) -> int:
-        """For kernels: address of the exchange's handle, valid for its life."""
+        """For kernels: address of the exchange's handle, valid for its life.
+
+        Raises
+        ------
+        UsageError
+            The exchange has a journal, which a kernel would go past.
+        """
+        if self._journal is not None:
+            raise UsageError("an exchange with a journal runs commands by its own calls only; make one without for a compiled loop")
         return self._memory.handle
 
     # Journal
