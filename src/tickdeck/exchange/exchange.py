@@ -566,7 +566,9 @@ class Exchange:
             The exchange has a journal, which a kernel would go past.
         """
         if self._journal is not None:
-            raise UsageError("an exchange with a journal runs commands by its own calls only; make one without for a compiled loop")
+            raise UsageError(
+                "an exchange with a journal runs commands by its own calls only; make one without for a compiled loop"
+            )
         return self._memory.handle
 
     # Journal
