@@ -17,6 +17,8 @@ from tickdeck.soak.campaign import FindingError
 from tickdeck.soak.commands import Scenario, as_commands, random_scenario, shrunk
 from tickdeck.soak.matching_checks import StreamChecker
 from tickdeck.soak.matching_oracle import OracleExchange
+from tickdeck.soak.oracle_auction import auction_price
+from tickdeck.soak.oracle_checks import COLLECTING
 from tickdeck.soak.oracle_orders import PRICE_TIME, PRO_RATA, Command, Event, Execution, OracleListing
 
 _EVENT_FIELDS = ["action", "side", "price", "size", "order_id", "sequence", "flags", "ts_event", "instrument_id"]
@@ -140,6 +142,7 @@ def compare(scenario: Scenario) -> None:
         checker.take(events, executions)
         if executions and executions[-1].kind == "J" and oracle.clock == clock and engine.exchange.state_hash() != before:
             raise FindingError(f"command {number} was rejected and changed the state")
+        _same_auction(f"command {number}", oracle, engine.exchange)
         published.append(records)
         for listing in scenario.listings:
             instrument = listing.instrument_id
@@ -185,11 +188,29 @@ def _same_book(what: str, built: OrderBook, own: OrderBook) -> None:
 
 
 def _same_ends(scenario: Scenario, oracle: OracleExchange, engine: EngineExchange, checker: StreamChecker) -> None:
-    """Positions, and nothing lost: what is open at the end is what was accepted and neither filled nor taken off."""
+    """What can be asked at the end; and nothing lost: what is open is what was accepted and neither filled nor taken off."""
+    exchange = engine.exchange
     resting = {order.order_id: order.remaining for market in oracle.markets.values() for order in market.orders.values()}
     if resting != checker.open:
         raise FindingError(f"open are {resting}, by what was told {checker.open}")
     for (instrument, participant), position in checker.positions.items():
-        held = engine.exchange.position(participant, instrument)
+        held = exchange.position(participant, instrument)
         if held != position:
             raise FindingError(f"position of participant {participant} is {held}, by its fills {position}")
+    if (exchange.clock, exchange.skipped_phases) != (oracle.clock, oracle.skipped):
+        raise FindingError(f"clock and skipped phases are {(exchange.clock, exchange.skipped_phases)}")
+    for instrument, market in oracle.markets.items():
+        told = exchange.statistics(instrument)
+        found = told.phase, told.last_price, told.reference_price, told.volume, told.trades
+        volume, trades = checker.traded[instrument]
+        if found != (market.phase, market.last, market.reference, volume, trades):
+            raise FindingError(f"phase, last and reference price, volume, trades of instrument {instrument} are {found}")
+
+
+def _same_auction(what: str, oracle: OracleExchange, exchange: Exchange) -> None:
+    """What an auction would do now."""
+    for instrument, market in oracle.markets.items():
+        if market.phase in COLLECTING:
+            found, expected = exchange.indicative(instrument), auction_price(market)
+            if tuple(found) != expected and (expected or found[:2] != (None, 0)):
+                raise FindingError(f"{what}: indicative are {found}, should be {expected}")

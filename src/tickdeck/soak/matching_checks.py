@@ -36,6 +36,8 @@ class StreamChecker:
         self._ended: set[int] = set()
         self.positions: dict[tuple[int, int], int] = defaultdict(int)
         """By instrument and participant."""
+        self.traded = dict.fromkeys(self._listings, (0, 0))
+        """Volume and number of trades of each instrument."""
 
     def take(self, events: Sequence[Event], executions: Sequence[Execution]) -> None:
         """What one or more commands gave.
@@ -71,6 +73,9 @@ class StreamChecker:
         self._ts = event.ts
         if event.action == "N":
             self._status[event.instrument_id] = event.order_id
+        elif event.action == "T":
+            volume, trades = self.traded[event.instrument_id]
+            self.traded[event.instrument_id] = volume + event.size, trades + 1
         elif event.action == "F":
             self._priority(event, book)
         if event.sequence != self._sequence + 1:

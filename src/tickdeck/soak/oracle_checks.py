@@ -9,7 +9,7 @@ from tickdeck.soak.oracle_orders import BUY, PEGS, SELL, STOPS, Command, Market,
 _MOST_TICKS, _MOST = 2**50, 2**61
 _MAY_REST = (TimeInForce.GTC, TimeInForce.DAY, TimeInForce.GTD)
 _AT_AUCTION = (TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE)
-_COLLECTING = (Phase.PRE_OPEN, Phase.VOLATILITY, Phase.PRE_CLOSE)
+COLLECTING = (Phase.PRE_OPEN, Phase.VOLATILITY, Phase.PRE_CLOSE)
 _HIDDEN, _POST_ONLY = int(OrderFlag.HIDDEN), int(OrderFlag.POST_ONLY)
 _FLAGS = int(OrderFlag.POST_ONLY | OrderFlag.REDUCE_ONLY | OrderFlag.HIDDEN | OrderFlag.BY_ORDER_ID)
 _TYPES, _FORCES, _MODES = tuple(map(int, OrderType)), tuple(map(int, TimeInForce)), tuple(map(int, SelfTrade))
@@ -124,7 +124,7 @@ def _time(command: Command, phase: Phase) -> Reason:
     is_immediate = force in (TimeInForce.IOC, TimeInForce.FOK) or command.minimum_size > 0
     is_wrong = (
         phase in (Phase.CLOSED, Phase.HALT)
-        or (phase in _COLLECTING and is_immediate)
+        or (phase in COLLECTING and is_immediate)
         or (phase != Phase.PRE_OPEN and force == TimeInForce.AT_OPEN)
     )
     return Reason.WRONG_PHASE if is_wrong else Reason.NONE
