@@ -79,7 +79,10 @@ def statistics_lines(exchange: Exchange, instrument: Instrument) -> list[str]:
     found = {name: value for name, value in statistics(exchange, instrument).items() if value is not None and value != []}
     del found["phase"]
     spreads = found.pop("recent_spreads", [])
-    words = [f"{name.replace('_', ' ')} {value}" for name, value in found.items()]
+    words = [
+        f"{name.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{name.replace('_', ' ')} {value}"
+        for name, value in found.items()
+    ]
     lines = ["  ".join(part) for part in (words[:_PER_LINE], words[_PER_LINE:])]
     return [*lines, f"recent spreads {' '.join(spreads[-_PER_LINE:])}"] if spreads else lines
 
