@@ -18,14 +18,15 @@ from doc_pages import PAGES, ROOT, Block, blocks
 import tickdeck
 from tickdeck.book.kernels.layout import STATS
 from tickdeck.cli import COMMANDS, load
-from tickdeck.core import EVENT, Action, Flag
+from tickdeck.core import EVENT, Action, Flag, Reason
 from tickdeck.core.publishers import PUBLISHERS
+from tickdeck.risk import AccountLimits
 from tickdeck.tape import format_names, get_format
 from tickdeck.tape.event_schema import FIELDS, TYPES
 from tickdeck.tape.reader import ReadOptions
 from tickdeck.venues.registry import venue_names
 
-ROOMS = ("core", "book", "tape", "venues", "simulation", "bench", "cli")
+ROOMS = ("core", "book", "tape", "venues", "risk", "simulation", "bench", "cli")
 SHELL = [(block, line) for block in blocks("sh") for line in doc_pages.command_lines(block.code)]
 SECONDS = 300
 
@@ -157,6 +158,10 @@ TABLES = {
     ),
     "docs/concepts/formats.md": (*format_names(), *FIELDS, *(kind.name for kind in TYPES), *ReadOptions.__dataclass_fields__),
     "docs/concepts/venues.md": venue_names(),
+    "docs/concepts/risk.md": (
+        *(reason.name for reason in Reason if reason >= Reason.MAX_ORDER_SIZE),
+        *(name for name in AccountLimits.__struct_fields__ if name != "instruments"),
+    ),
     "docs/api/index.md": tickdeck.__all__,
 }
 
