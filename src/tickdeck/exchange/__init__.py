@@ -1,8 +1,9 @@
 """The matching engine: order types, queue disciplines, auctions and phases on exact books."""
 
+from tickdeck.exchange.disciplines import Discipline, OwnRule, PriceTime, ProRata, SizeTime
 from tickdeck.exchange.exchange import Exchange
 from tickdeck.exchange.feeds import Feed
-from tickdeck.exchange.listing import Discipline, Listing, PriceTime, ProRata, SizeTime
+from tickdeck.exchange.listing import Listing
 from tickdeck.exchange.outcome import Depth, Indicative, Outcome, Statistics
 from tickdeck.exchange.participant import Participant
 
@@ -14,6 +15,7 @@ __all__ = [
     "Indicative",
     "Listing",
     "Outcome",
+    "OwnRule",
     "Participant",
     "PriceTime",
     "ProRata",

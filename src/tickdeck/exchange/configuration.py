@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tickdeck.core import FormatError, Instrument, Phase, price_text
-from tickdeck.exchange.listing import PRICE_TIME, PRO_RATA, SIZE_TIME, Discipline, Listing, PriceTime, ProRata, SizeTime
+from tickdeck.core import FormatError, Instrument, Phase, UsageError, price_text
+from tickdeck.exchange.disciplines import Discipline, PriceTime, ProRata, SizeTime
+from tickdeck.exchange.kernels.layout import OWN_RULE, PRICE_TIME, PRO_RATA, SIZE_TIME
+from tickdeck.exchange.listing import Listing
 
 if TYPE_CHECKING:
     from tickdeck.risk import RiskGate
@@ -17,7 +19,17 @@ _MILLIONTHS_A_PERCENT = 10_000
 
 
 def listing_fields(listing: Listing) -> dict[str, Any]:
-    """A listing as a JSON object."""
+    """A listing as a JSON object.
+
+    Raises
+    ------
+    UsageError
+        Its discipline is the user's own, which no journal can hold.
+    """
+    if listing.discipline.code == OWN_RULE:
+        raise UsageError(
+            f"{listing.instrument.symbol}: an exchange with a discipline of your own (OwnRule) cannot have a journal"
+        )
     return {
         "instrument": listing.instrument.to_dict(),
         "discipline": [listing.discipline.code, *listing.discipline.parameters],

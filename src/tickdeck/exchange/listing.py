@@ -3,89 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from tickdeck.core import Instrument, Phase, UsageError, fixed
 from tickdeck.core.decimals import Amount
+from tickdeck.exchange.disciplines import Discipline, PriceTime
 
-PRICE_TIME, PRO_RATA, SIZE_TIME = range(3)
 _MOST = 2**48
 _SECOND = 1_000_000_000
-
-
-@runtime_checkable
-class Discipline(Protocol):
-    """Who trades first among the displayed orders of a price."""
-
-    @property
-    def code(self) -> int:
-        """Number of the rule in ``exchange.kernels.disciplines``."""
-
-    @property
-    def parameters(self) -> tuple[int, int]:
-        """Two integers that the rule takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class PriceTime:
-    """In order of entry (FIFO)."""
-
-    @property
-    def code(self) -> int:
-        """Number of the rule."""
-        return PRICE_TIME
-
-    @property
-    def parameters(self) -> tuple[int, int]:
-        """None."""
-        return 0, 0
-
-
-@dataclass(frozen=True, slots=True)
-class ProRata:
-    """In proportion to size, after a share for the first in line.
-
-    Parameters
-    ----------
-    top : int
-        Percent of an incoming order that the first in line gets at the most.
-    minimum : int
-        Smallest share, units of 10^-size_decimals; a smaller one is nothing.
-    """
-
-    top: int = 0
-    minimum: int = 1
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.top <= 100:
-            raise UsageError(f"ProRata: top must be between 0 and 100 percent, not {self.top}")
-        if self.minimum < 0:
-            raise UsageError(f"ProRata: minimum must not be negative: {self.minimum}")
-
-    @property
-    def code(self) -> int:
-        """Number of the rule."""
-        return PRO_RATA
-
-    @property
-    def parameters(self) -> tuple[int, int]:
-        """Percent of the first in line, smallest share."""
-        return self.top, self.minimum
-
-
-@dataclass(frozen=True, slots=True)
-class SizeTime:
-    """The largest displayed size first, at equal sizes in order of entry."""
-
-    @property
-    def code(self) -> int:
-        """Number of the rule."""
-        return SIZE_TIME
-
-    @property
-    def parameters(self) -> tuple[int, int]:
-        """None."""
-        return 0, 0
 
 
 def _millionths(percent: Amount | None, what: str) -> int:
@@ -123,7 +47,7 @@ class Listing:
     ----------
     instrument : Instrument
         With a tick size.
-    discipline : PriceTime, ProRata or SizeTime
+    discipline : PriceTime, ProRata, SizeTime or OwnRule
         Queue discipline.
     static_band, dynamic_band : str, Decimal or int, optional
         Percent around the reference price, and around the last trade price, outside which a trade interrupts the market.
@@ -177,7 +101,7 @@ class Listing:
         chosen = PriceTime() if discipline is None else discipline
         if not isinstance(chosen, Discipline):
             raise UsageError(
-                f"{instrument.symbol}: discipline must be PriceTime(), ProRata(...) or SizeTime(), not {discipline!r}"
+                f"{instrument.symbol}: discipline must be PriceTime(), ProRata(...), SizeTime() or OwnRule(...), not {discipline!r}"
             )
         put("instrument", instrument)
         put("discipline", chosen)

@@ -195,6 +195,7 @@ class ExchangeMemory:
             ("volatility_pause", listing.volatility_pause),
             ("resume_at", layout.NEVER),
             ("peg_bid", 2**64 - 1),
+            ("rule_at", listing.discipline.address()),
             ("top_percent", listing.discipline.parameters[0]),
             ("minimum_share", listing.discipline.parameters[1]),
             ("published_at", -(2**63)),

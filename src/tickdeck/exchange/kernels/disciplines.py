@@ -3,13 +3,17 @@
 import numpy as np
 
 from tickdeck.book.kernels.layout import unpack
+from tickdeck.core.calls import call_entry
+from tickdeck.core.intrinsics import array_at
 from tickdeck.core.kernel import kernel
 from tickdeck.core.wide import multiply_divide
 from tickdeck.exchange.kernels.codes import U0, U1, U2
-from tickdeck.exchange.kernels.layout import DISPLAYED, PRO_RATA, unpack_exchange
+from tickdeck.exchange.kernels.layout import DISPLAYED, OWN_RULE, POOL_DTYPES, PRO_RATA, Pools, unpack_exchange
 from tickdeck.exchange.kernels.trades import prevent_self_trade, trade_with
 
 NOTHING, DEALT, GONE = U0, U1, U2
+CURVE = Pools._fields.index("curve") - 1
+WORD, INTEGER = np.uint64, np.int64
 
 
 @kernel
@@ -87,6 +91,37 @@ def share_out(x, p, listing, level, size):
     return count
 
 
+@kernel
+def ask_rule(x, p, listing, level, size):
+    """The shares that a user's own discipline gives, made safe: whole lots, no more than is there; what is left in order of entry."""
+    market = x.listings[listing]
+    lot = np.int64(market.lot_size)
+    count = np.int64(p.levels[level].count)
+    words = array_at(x.at, np.uint64(2 * len(POOL_DTYPES)), WORD)
+    start = words[2 * CURVE]
+    sizes = array_at(start, np.uint64(count), INTEGER)
+    shares = array_at(start + np.uint64(8 * count), np.uint64(count), INTEGER)
+    order = np.uint64(p.levels[level].head)
+    for i in range(count):
+        x.ids[np.uint64(i)] = order
+        sizes[i] = p.orders[order].size
+        shares[i] = 0
+        order = np.uint64(p.orders[order].next)
+    call_entry(market.rule_at, (np.int64(start), np.int64(start + np.uint64(8 * count)), count, size, lot))
+    left = size
+    for i in range(count):
+        share = max(np.int64(0), min(np.int64(shares[i]), np.int64(p.orders[np.uint64(x.ids[np.uint64(i)])].size)))
+        share = min(share - share % lot, left)
+        x.extras[np.uint64(x.ids[np.uint64(i)])].share = share
+        left -= share
+    for i in range(count):
+        order = np.uint64(x.ids[np.uint64(i)])
+        more = min(left, np.int64(p.orders[order].size) - np.int64(x.extras[order].share))
+        x.extras[order].share += more
+        left -= more
+    return np.uint64(count)
+
+
 @kernel(rare=True)
 def trade_level(at, order, side, price):
     """Trade an incoming order with the best displayed price once around; whether the incoming order is gone."""
@@ -97,6 +132,8 @@ def trade_level(at, order, side, price):
     level = np.uint64(p.sides[side].best_level)
     if x.listings[listing].discipline == np.uint8(PRO_RATA):
         count = share_out(x, p, listing, level, np.int64(o.size))
+    elif x.listings[listing].discipline == np.uint8(OWN_RULE):
+        count = ask_rule(x, p, listing, level, np.int64(o.size))
     else:
         count = U1
         best = largest(p, level)

@@ -417,6 +417,9 @@ def admit(at, order):
         wait_in(at, order, np.uint64(PEGS))
         if market.phase == CONTINUOUS:
             side = np.uint64(market.book) << U1
+            # Without pegs nobody kept note of the best prices.
+            market.peg_bid = p.sides[side].best_key
+            market.peg_ask = p.sides[side | U1].best_key
             price_peg(at, order, np.uint64(p.sides[side].best_key), np.uint64(p.sides[side | U1].best_key))
     elif extra.time_in_force == AT_CLOSE and market.phase != PRE_CLOSE:
         wait_in(at, order, np.uint64(PARKED))

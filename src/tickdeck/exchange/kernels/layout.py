@@ -113,6 +113,7 @@ LISTING = np.dtype(
         ("last_best", "<u8"),  # sum of the best keys when the spread was last looked at
         ("peg_bid", "<u8"),  # best keys when pegs were last priced
         ("peg_ask", "<u8"),
+        ("rule_at", "<u8"),  # address of a discipline of the user's own
         ("top_percent", "<i8"),  # pro-rata
         ("minimum_share", "<i8"),
         ("published_at", "<i8"),  # of the last indicative price
@@ -189,7 +190,7 @@ PEGS, PARKED, MARKET_BUYS, MARKET_SELLS, TRAILING = range(5)
 LISTS = 8
 """Lists an instrument."""
 
-PRICE_TIME, PRO_RATA, SIZE_TIME = range(3)
+PRICE_TIME, PRO_RATA, SIZE_TIME, OWN_RULE = range(4)
 
 DONE, NEEDS_ROOM = range(2)
 """What ``run`` tells beside how far it came."""
