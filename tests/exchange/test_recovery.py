@@ -368,6 +368,20 @@ def test_limits_accounts_and_their_changes_at_run_time_are_recovered(tmp_path: P
     exchange.close()
 
 
+def test_the_soak_campaign_finds_a_recovery_to_another_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tickdeck.soak import FindingError
+    from tickdeck.soak import recovery as campaign
+
+    def wrong(*given: Any, **options: Any) -> Any:
+        exchange, report = recover(*given, **options)
+        exchange._memory.state[0]["next_order_id"] += 1
+        return exchange, report
+
+    monkeypatch.setattr(campaign, "recover", wrong)
+    with pytest.raises(FindingError, match="is not theirs"):
+        campaign.RecoveryCampaign(tmp_path, "").try_one(random.Random(1))
+
+
 KILLED = """
 import sys
 import numpy as np

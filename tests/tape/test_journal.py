@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import subprocess
 import sys
 from itertools import pairwise
@@ -550,3 +551,20 @@ def test_numbers_of_batches_rise_without_holes(tmp_path: Path) -> None:
     fill(tmp_path, 4, 4, 4)
     firsts = [first for first, _ in JournalReader(tmp_path, SMALL, chunk=1)]
     assert all(later - earlier == 4 for earlier, later in pairwise(firsts))
+
+
+def test_the_soak_campaign_finds_a_reader_that_drops_a_good_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tickdeck.soak import FindingError
+    from tickdeck.soak.journal import JournalCampaign
+    from tickdeck.tape.journal_segment import Segment
+
+    def short(segment: Segment) -> bool:
+        return False
+
+    monkeypatch.setattr(Segment, "_whole_batch_follows", short)
+    monkeypatch.setattr(Segment, "_is_closed", short)
+    monkeypatch.setattr(Segment, "_own_batch", lambda *_: None)
+    monkeypatch.setattr(Segment, "_any_batch", lambda *_: (_ for _ in ()).throw(ValueError("bad")))
+    with pytest.raises((FindingError, FormatError), match=r"acknowledged|goes on after|missing"):
+        for seed in range(10):
+            JournalCampaign(tmp_path, "").try_one(random.Random(seed))
