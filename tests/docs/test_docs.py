@@ -26,7 +26,7 @@ from tickdeck.tape.event_schema import FIELDS, TYPES
 from tickdeck.tape.reader import ReadOptions
 from tickdeck.venues.registry import venue_names
 
-ROOMS = ("core", "book", "tape", "venues", "risk", "simulation", "bench", "cli")
+ROOMS = ("core", "book", "tape", "venues", "risk", "exchange", "simulation", "bench", "cli")
 SHELL = [(block, line) for block in blocks("sh") for line in doc_pages.command_lines(block.code)]
 SECONDS = 300
 
