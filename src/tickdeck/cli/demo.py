@@ -24,7 +24,7 @@ def command(
     events: Annotated[int, typer.Option(min=10_000, help="Events to simulate.")] = 2_500_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same session.")] = 7,
 ) -> int:
-    """Simulate a trading session, write it, replay it at full speed, check the book against a slow rebuild, and picture it."""
+    """Simulate a trading day on the exchange, replay it at full speed, check the book against a slow rebuild, and picture it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
@@ -32,6 +32,7 @@ def command(
     tape = folder / "session.npy"
     instrument = _simulate(tape, events, seed)
     recorded = _load(tape)
+    _facts(recorded, instrument)
     book = _replay(recorded, instrument)
     equal = _verify(book, recorded)
     _print_ladder(book)
@@ -47,11 +48,13 @@ def _simulate(tape: Path, events: int, seed: int) -> Instrument:
     from tickdeck.simulation import simulate
     from tickdeck.tape import write
 
-    market = simulate(events=events, seed=seed)
+    market = simulate(events=events, seed=seed, auctions=True)
     begun = time.perf_counter()
     with progress("simulating", market.total) as advance:
         count = write(tape, advance.through(market), market.instruments, format="npy")
-    _say("simulate", f"{count:,} events, seed {seed}, written to {tape} in {time.perf_counter() - begun:.1f} s")
+    people = len(market.participants)
+    text = f"{count:,} events of {people} participants on the exchange, seed {seed}"
+    _say("simulate", f"{text}, written to {tape} in {time.perf_counter() - begun:.1f} s")
     return market.instruments[1]
 
 
@@ -63,6 +66,18 @@ def _load(tape: Path) -> Records:
 
     with read(tape, format="npy") as reader:
         return np.concatenate(list(reader))
+
+
+def _facts(recorded: Records, instrument: Instrument) -> None:
+    """How much the session looks like a market."""
+    from tickdeck.simulation import stylised_facts
+
+    begun = time.perf_counter()
+    facts = stylised_facts(recorded, instrument)
+    shown = ("spread_mean", "kurtosis_10s", "acf_1", "abs_acf_2_to_10")
+    spread, kurtosis, linear, absolute = (facts.figures[name] for name in shown)
+    text = f"mean spread {spread:.2f} ticks; 10 s returns: kurtosis {kurtosis:.1f}, autocorrelation {linear:.2f}, of sizes {absolute:.2f}"
+    _say("facts", f"{text} ({time.perf_counter() - begun:.1f} s)")
 
 
 def _replay(recorded: Records, instrument: Instrument) -> OrderBook:

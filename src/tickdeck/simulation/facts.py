@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tickdeck.core import BBO, EVENT, Action, Flag, Instrument, Records, Side, UsageError, as_events
+from tickdeck.core import BBO, EVENT, Action, Flag, Instrument, Records, Side, TradingStatus, UsageError, as_events
 from tickdeck.simulation.statistics import (
     Series,
     autocorrelation,
@@ -25,6 +25,7 @@ SECOND = 1_000_000_000
 HORIZON = 10 * SECOND
 """Of the returns, unless the figure's name says another."""
 LAGS = 60
+_NOT_TRADING = (TradingStatus.PRE_OPEN, TradingStatus.PAUSE, TradingStatus.HALT, TradingStatus.PRE_CLOSE, TradingStatus.CLOSE)
 _PAUSE = SECOND
 """A crossed or one-sided book for longer than this ends a stretch of trading."""
 
@@ -106,7 +107,8 @@ def stylised_facts(
     instrument : Instrument, optional
         The busiest by default.
     bbo : (n,) array of BBO, optional
-        Best prices after each event, where the events alone do not give them (a LOBSTER file shows its best levels only).
+        Best prices after each event, where the events alone do not give them (a LOBSTER file shows its best levels only); then nothing is
+        said of the levels behind.
 
     Raises
     ------
@@ -115,9 +117,10 @@ def stylised_facts(
 
     Notes
     -----
-    Spread and depth at the best prices are weighted with the time for which they held. Returns are differences of the mid, in ticks. After
-    Cont, "Empirical properties of asset returns: stylized facts and statistical issues", Quantitative Finance 1 (2001); each
-    figure's own source stands in :data:`tickdeck.simulation.reference.FIGURES`.
+    A trade is an incoming order: trades of one time and side count once. Spread and depth at the best prices are weighted with the
+    time for which they held. Returns are differences of the mid, in ticks. After Cont, "Empirical properties of asset returns:
+    stylized facts and statistical issues", Quantitative Finance 1 (2001); each figure's own source stands in
+    :data:`tickdeck.simulation.reference.FIGURES`.
 
     Examples
     --------
@@ -127,11 +130,10 @@ def stylised_facts(
     True
     """
     tape = _in_memory(events)
-    known = getattr(events, "instruments", {})
+    instruments = getattr(events, "instruments", {})
     if instrument is None and len(tape):
-        number = int(np.bincount(tape["instrument_id"]).argmax()) if tape["instrument_id"].max() < 2**24 else None
-        number = int(_mode(tape["instrument_id"])) if number is None else number
-        instrument = known.get(number) or Instrument(f"instrument {number}", instrument_id=number)
+        number = _mode(tape["instrument_id"])
+        instrument = instruments.get(number) or Instrument(f"instrument {number}", instrument_id=number)
     if instrument is None:
         raise UsageError("there are no events to take figures of")
     if instrument.instrument_id is not None and len(tape):
@@ -147,7 +149,8 @@ def stylised_facts(
     figures |= _lifetimes(session, resting, series)
     volume, trades = int(session["size"][session["action"] == Action.TRADE].sum()), len(_aggressors(session))
     figures["best_size_trades"] = figures.pop("best_size") * trades / volume if volume else math.nan
-    figures["depth_behind"] = float(np.mean(profile[1:5]) / profile[0]) if profile[0] > 0 else math.nan
+    known = bbo is None and profile[0] > 0
+    figures["depth_behind"] = float(np.mean(profile[1:5]) / profile[0]) if known else math.nan
     series["profile"] = profile
     return Facts(instrument.symbol, int(quotes.ts[0]), int(quotes.end), len(session), figures, series)
 
@@ -160,6 +163,8 @@ def _in_memory(events: Iterable[Records] | Records) -> Records:
 
 
 def _mode(ids: NDArray[np.uint32]) -> int:
+    if ids.max() < 2**24:
+        return int(np.bincount(ids).argmax())
     values, counts = np.unique(ids, return_counts=True)
     return int(values[counts.argmax()])
 
@@ -191,7 +196,7 @@ def _quotes(tape: Records, best: Records, instrument: Instrument) -> _Quotes:
     ends &= (tape["flags"] & Flag.SNAPSHOT) == 0
     ts = np.maximum.accumulate(tape["ts_event"][ends])
     bbo = best[ends]
-    good = (bbo["bid_size"] > 0) & (bbo["ask_size"] > 0) & (bbo["bid_price"] < bbo["ask_price"])
+    good = _trading(tape)[ends] & (bbo["bid_size"] > 0) & (bbo["ask_size"] > 0) & (bbo["bid_price"] < bbo["ask_price"])
     ts, bbo = ts[good], bbo[good]
     if len(ts) < 2:
         raise UsageError(
@@ -206,6 +211,16 @@ def _quotes(tape: Records, best: Records, instrument: Instrument) -> _Quotes:
     if spans[longest] < 60 * SECOND:
         raise UsageError(f"{instrument.symbol}: trades for {spans[longest] / SECOND:.1f} s at most; figures need a minute")
     return _Quotes(ts[first:last], bbo[first:last], int(ts[last - 1]))
+
+
+def _trading(tape: Records) -> NDArray[np.bool_]:
+    """Where the last status said, if any, lets orders trade."""
+    is_status = tape["action"] == Action.NONE
+    if not is_status.any():
+        return np.ones(len(tape), bool)
+    last = np.maximum.accumulate(np.where(is_status, np.arange(len(tape)), -1))
+    found: NDArray[np.bool_] = (last < 0) | ~np.isin(tape["order_id"][last], _NOT_TRADING)
+    return found
 
 
 def _returns(quotes: _Quotes, horizon: int, tick: int) -> Series:
@@ -274,7 +289,8 @@ def _aggressors(session: Records) -> Records:
     trades = session[session["action"] == Action.TRADE]
     fresh = np.ones(len(trades), bool)
     fresh[1:] = (trades["ts_event"][1:] != trades["ts_event"][:-1]) | (trades["side"][1:] != trades["side"][:-1])
-    return trades[fresh]
+    found: Records = trades[fresh]
+    return found
 
 
 def _fills(session: Records) -> NDArray[np.bool_]:

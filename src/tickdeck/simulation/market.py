@@ -135,7 +135,9 @@ class MarketSimulation:
     @property
     def total(self) -> int:
         """About how many records an iteration has: opening books and session."""
-        return self.events + len(self.instruments) * (self.live_orders + (not self.auctions))
+        from tickdeck.simulation.world import opening_orders
+
+        return self.events + len(self.instruments) * (opening_orders(self.participants, self.live_orders) + (not self.auctions))
 
     def __repr__(self) -> str:
         people = len(self.participants)
@@ -172,10 +174,12 @@ class MarketSimulation:
 
         day = self._session
         first = Phase.PRE_OPEN if self.auctions else Phase.CONTINUOUS
-        exchange = Exchange([Listing(item, phase=first) for item in self.instruments.values()], publisher_id=PUBLISHERS["SIMULATION"])
+        exchange = Exchange(
+            [Listing(item, phase=first) for item in self.instruments.values()], publisher_id=PUBLISHERS["SIMULATION"]
+        )
         ids = [exchange.participant(name).id for name in names(self.participants)]
         for item, ticks in zip(self.instruments.values(), self._references.tolist()):
-            exchange.set_reference(item, ticks * self.tick_size, ts=day.pre_open)
+            exchange.set_reference(item, ticks * self.tick_size, ts=day.start)
         if self.auctions:
             exchange.schedule([(day.open, Phase.CONTINUOUS), (day.pre_close, Phase.PRE_CLOSE), (day.close, Phase.CLOSED)])
         world = World(
@@ -196,7 +200,7 @@ class MarketSimulation:
     def _clears(self) -> Records:
         """Where each opening book begins."""
         events = np.zeros(len(self.instruments), EVENT)
-        events["ts_event"] = events["ts_recv"] = self._session.open
+        events["ts_event"] = events["ts_recv"] = self._session.start
         events["instrument_id"] = np.arange(1, len(events) + 1)
         events["publisher_id"] = PUBLISHERS["SIMULATION"]
         events["action"], events["side"] = Action.CLEAR, Side.NONE

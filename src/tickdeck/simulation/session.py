@@ -11,6 +11,7 @@ from tickdeck.core import UsageError, to_ns
 NEW_YORK = ZoneInfo("America/New_York")
 OPEN = datetime.time(9, 30)
 HOUR = 3_600_000_000_000
+OPENING = HOUR // 60
 LONGEST_PRE_OPEN, LONGEST_PRE_CLOSE = HOUR // 4, HOUR // 12
 
 
@@ -22,6 +23,11 @@ class Session:
     open: int
     pre_close: int
     close: int
+
+    @property
+    def start(self) -> int:
+        """When the first order is sent: as orders collect, or, without auctions, a minute before the session for the opening book."""
+        return self.pre_open if self.pre_open < self.open else self.open - OPENING
 
 
 def session(day: str | datetime.date, hours: float, *, auctions: bool) -> Session:

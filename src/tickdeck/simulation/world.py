@@ -20,8 +20,6 @@ PAST = 512
 """Best prices that are kept for delayed eyes, a power of two."""
 REPORTS = 512
 """Executions on their way to an agent, a power of two."""
-SEED_TIME = 60_000_000_000
-"""Without an auction the opening book is entered so long before the session, ns."""
 SEED_NOISE = 6
 """Ticks by which opening orders miss the reference where an auction sorts them out."""
 PRE_OPEN_ACTIVITY, PRE_CLOSE_ACTIVITY = 0.02, 0.01
@@ -119,7 +117,7 @@ class World:
         world["pace"], world["wanted"] = 1.0, events
         world["open"], world["close"] = session.open, session.close
         collecting = session.open - session.pre_open
-        world["now"] = session.pre_open if collecting else session.open - SEED_TIME
+        world["now"] = session.start
         world["seed_step"] = collecting / opening if collecting else 1_000.0
         world["seed_noise"] = SEED_NOISE if collecting else 0
         world["pending"] = world["base"] = -1
