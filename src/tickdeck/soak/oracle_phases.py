@@ -136,8 +136,9 @@ class OraclePhases(OracleMatching):
                 fronts.append(takers[0])
             buyer, seller = fronts
             spent = [order for order in fronts if order.reduce_only and not order.position_left()]
+            for order in spent:
+                self.end(order, Reason.REDUCE_ONLY)
             if spent:
-                self.end(spent[0], Reason.REDUCE_ONLY)
                 continue
             size = min(order.open_in_turn for order in fronts)
             size = min([size, *(order.position_left() for order in fronts if order.reduce_only)])
