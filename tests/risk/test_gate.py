@@ -15,6 +15,7 @@ import pytest
 import tickdeck as td
 from tickdeck.core import ManualClock, Reason, UnknownInstrumentError, UsageError
 from tickdeck.risk import Limits, RiskGate, RiskState
+from tickdeck.risk.kernels import entries
 
 LIMITS: dict[str, Any] = {
     "max_order_size": 50,
@@ -30,8 +31,8 @@ LIMITS: dict[str, Any] = {
     "max_daily_loss": 400,
     "max_weekly_loss": 500,
     "max_drawdown": 450,
-    "max_consecutive_losses": 3,
-    "cool_down": "1s",
+    "max_consecutive_losses": 2,
+    "cool_down": "10s",
     "max_gross_exposure": 15_000,
     "max_net_exposure": 12_000,
     "max_concentration_percent": 95,
@@ -287,3 +288,24 @@ def test_limits_are_the_same_array_rows_for_all_who_have_none_of_their_own() -> 
     of = gate()
     rows = of._ledger.memory.arrays["order_limits"].reshape(2, 3, 3)[int(of._ledger.memory.control[0]["generation"])]
     assert np.array_equal(rows[1, 1], rows[1, 2]) and rows[1, 1]["order_size"] == 50
+
+
+def test_what_happens_to_accounts_and_instruments_that_the_gate_lacks_is_not_followed() -> None:
+    of = gate()
+    before, at = of.state_hash(), of.handle
+    for account, instrument in ((0, 1), (3, 1), (2**40, 1), (1, 0), (1, 3), (1, 2**40), (-1, 1)):
+        entries.call_open(at, account, instrument, 66, 1, 1, 5)
+        entries.call_replaced(at, account, instrument, 66, 1, 2, 5)
+        entries.call_reduced(at, account, instrument, 66, 1)
+        entries.call_closed(at, account, instrument, 66, 1)
+        entries.call_fill(at, account, instrument, 66, 1, 1, 5, -1, True, 0)
+    for instrument in (0, 3, -1, 2**40):
+        entries.call_mark(at, instrument, 7)
+    assert of.state_hash() == before
+
+
+def test_a_late_order_does_not_refill_the_bucket() -> None:
+    of = RiskGate(Limits(orders_per_second=1), LISTED, ["alice"], rates={"EUR": 1})
+    of.opened("alice", "A", "buy", 1, "1", ts=10**10)
+    of.opened("alice", "A", "buy", 1, "1", ts=0)
+    assert of.check("alice", "A", "buy", 1, "1", ts=10**10 + 10**9).reason == Reason.RATE_PER_SECOND

@@ -18,7 +18,7 @@ from numba.core.caching import NullCache
 from numba.core.registry import CPUDispatcher
 
 import tickdeck as td
-from tickdeck.core.kernel import INTERPRETED
+from tickdeck.core.kernel import INTERPRETED, kernel_sources
 from tickdeck.risk import Fees, Limits, RiskGate
 from tickdeck.risk.kernels import entries
 
@@ -99,3 +99,8 @@ def test_risk_kernel_does_not_count_references(entry: Any) -> None:
 
 def test_every_risk_entry_is_looked_at() -> None:
     assert INTERPRETED or len(ENTRIES) == sum(name.startswith("call_") for name in vars(entries))
+
+
+def test_an_edit_to_any_risk_kernel_compiles_the_entries_anew() -> None:
+    kernels = Path(entries.__file__).parent
+    assert {path for path in kernels.glob("*.py") if path.name != "__init__.py"} <= set(kernel_sources(entries.__file__))

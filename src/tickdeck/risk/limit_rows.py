@@ -117,7 +117,7 @@ def _account_row(limits: AccountLimits, money_decimals: int) -> tuple[int, ...]:
         count(limits.max_open_orders),
         count(rate),
         capacity,
-        -(-capacity // rate) if rate else 0,
+        NO_LIMIT // rate if rate else 0,
         count(limits.orders_per_day),
         duration_ns(limits.duplicate_window) if limits.duplicate_window else 0,
         _units(limits.max_daily_loss, money_decimals),

@@ -134,7 +134,7 @@ def price_allows(p, instrument, limit, side, price, size, worst, reference):
 def spent_now(account, limit, now):
     """Credits of the rate bucket in use at `now`."""
     elapsed = now - np.int64(account.spent_ts)
-    if elapsed >= limit.refill_ns:
+    if elapsed >= limit.empty_ns:
         return np.int64(0)
     left = np.int64(account.spent) - max(elapsed, np.int64(0)) * np.int64(limit.rate)
     return left if left > 0 else np.int64(0)

@@ -7,7 +7,7 @@ from tickdeck.core.records import UNDEF_PRICE
 from tickdeck.core.wide import add, add_saturating, negate, scale
 from tickdeck.risk.kernels.checks import BUY
 from tickdeck.risk.kernels.layout import BY_RATES, unpack
-from tickdeck.risk.kernels.updates import pass_time, revalue, revalue_all
+from tickdeck.risk.kernels.updates import known, pass_time, revalue, revalue_all
 from tickdeck.risk.kernels.values import amount_of, fee_of, total_at
 
 
@@ -177,6 +177,8 @@ def on_fill(at, account, instrument, side, price, size, ts, leaves, aggressor, f
         np.int64(leaves),
         np.int64(fee),
     )
+    if not known(p, account, instrument):
+        return
     pass_time(p, ts)
     result, over = book_fill(p, account, instrument, side, price, size, fee, aggressor)
     if leaves >= 0:

@@ -180,7 +180,7 @@ ACCOUNT_LIMIT = np.dtype(
         ("open_orders", "<i8"),
         ("rate", "<i8"),  # orders a second
         ("capacity", "<i8"),  # of the bucket, in credits
-        ("refill_ns", "<i8"),  # after which a full bucket is empty
+        ("empty_ns", "<i8"),  # after which any bucket is empty: what it drains by then does not fit in 63 bits
         ("orders_per_day", "<i8"),
         ("duplicate_ns", "<i8"),  # 0: none
         ("daily_loss", "<i8"),  # base money

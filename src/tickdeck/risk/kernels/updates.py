@@ -49,6 +49,13 @@ def pass_time(p, ts):
 
 
 @kernel
+def known(p, account, instrument):
+    """The gate has this account and this instrument; what happens to others it does not follow."""
+    header = p.header[0]
+    return account >= 1 and account <= header.account_count and instrument >= 1 and instrument <= header.instrument_count
+
+
+@kernel
 def put_values(account, position, long, short):
     """New values of a position with its open orders, and of its account's sums."""
     before = larger(np.int64(position.long), np.int64(position.short))
@@ -89,7 +96,7 @@ def take_token(p, account, ts):
     limit = p.account_limits[np.int64(p.control[0].generation) * len(p.accounts) + account]
     if limit.rate != NO_LIMIT:
         of_account.spent = spent_now(of_account, limit, ts) + CREDIT
-        of_account.spent_ts = ts
+        of_account.spent_ts = max(np.int64(of_account.spent_ts), ts)
     return limit
 
 
@@ -105,6 +112,8 @@ def on_open(at, account, instrument, side, price, size, ts):
         np.int64(size),
         np.int64(ts),
     )
+    if not known(p, account, instrument):
+        return
     pass_time(p, ts)
     limit = take_token(p, account, ts)
     p.accounts[account].open_orders += 1
@@ -129,6 +138,8 @@ def on_replaced(at, account, instrument, side, old_size, size, ts):
     """An order of `old_size` open has `size` open now."""
     p = unpack(np.uint64(at))
     account, instrument, side, ts = np.int64(account), np.int64(instrument), np.int64(side), np.int64(ts)
+    if not known(p, account, instrument):
+        return
     pass_time(p, ts)
     take_token(p, account, ts)
     change_open(p, account, instrument, side, np.int64(size) - np.int64(old_size))
@@ -139,6 +150,8 @@ def on_reduced(at, account, instrument, side, size):
     """An order that stays open lost `size` without a fill."""
     p = unpack(np.uint64(at))
     account, instrument, side = np.int64(account), np.int64(instrument), np.int64(side)
+    if not known(p, account, instrument):
+        return
     change_open(p, account, instrument, side, -np.int64(size))
 
 
@@ -147,6 +160,8 @@ def on_closed(at, account, instrument, side, size):
     """An order is over with `size` still open: cancelled or expired."""
     p = unpack(np.uint64(at))
     account, instrument, side = np.int64(account), np.int64(instrument), np.int64(side)
+    if not known(p, account, instrument):
+        return
     of_account = p.accounts[account]
     of_account.open_orders = max(np.int64(of_account.open_orders) - 1, np.int64(0))
     change_open(p, account, instrument, side, -np.int64(size))
@@ -188,6 +203,8 @@ def mark(at, instrument, price):
     """The instrument's price is `price` now: it is the reference of collars, and positions are valued at it."""
     p = unpack(np.uint64(at))
     instrument, price = np.int64(instrument), np.int64(price)
+    if instrument < 1 or instrument > p.header[0].instrument_count:
+        return
     if p.instruments[instrument].mark != price and price != UNDEF_PRICE:
         p.instruments[instrument].mark = price
         revalue_all(p.at, instrument)
