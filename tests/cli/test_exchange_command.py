@@ -163,6 +163,9 @@ def test_an_instrument_that_is_not_declared_is_rejected(tmp_path: Path, capsys: 
         (["-o", "/no/such/folder/x.npy"], "does not exist"),
         (["--executions", "x.pdf"], "executions are written to a name"),
         (["--journal", "FILE"], "is a file; name a folder"),
+        (["-o", "FILE"], "is the file of the orders"),
+        (["--executions", "FILE"], "is the file of the orders"),
+        (["-o", "both.csv", "--executions", "both.csv"], "name two files"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_exit_code_2(arguments: list[str], text: str, orders: Path, capsys: Capture) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,9 +66,7 @@ def command(
     Without ORDERS, from a terminal, it is a session: buy 100 @ 10.01 ioc, cancel 3, book, phase halt, help. Instruments that are
     not declared are taken from the orders, the tick as the largest that all their prices are multiples of.
     """
-    for path in (output, executions):
-        if path:
-            check_writable(path)
+    _check_paths(orders, output, executions)
     from tickdeck.cli.exchange_setup import Setup
 
     setup = Setup.parsed(instruments, discipline, phase, limits, journal)
@@ -221,6 +220,24 @@ class Run:
         for path in (self.output, self.executions):
             if path:
                 self._say(f"wrote {path}")
+
+
+def _check_paths(orders: str | None, output: str | None, executions: str | None) -> None:
+    """Refuse outputs that cannot be written, or that would overwrite the orders or each other.
+
+    Raises
+    ------
+    UsageError
+        One of these.
+    """
+    from tickdeck.core.errors import UsageError
+
+    for path in filter(None, (output, executions)):
+        check_writable(path)
+        if orders and Path(path).exists() and Path(orders).exists() and Path(path).samefile(orders):
+            raise UsageError(f"{path}: is the file of the orders; write to another one")
+    if output and executions and Path(output).absolute() == Path(executions).absolute():
+        raise UsageError(f"{output}: is named for events and for executions; name two files")
 
 
 def _register(exchange: Exchange, participants: Mapping[str, int]) -> None:
