@@ -52,7 +52,7 @@ def test_shares_are_whole_lots() -> None:
 
 def test_a_rule_that_numba_cannot_compile_is_one_line() -> None:
     def wrong(sizes: Any, shares: Any, incoming: int, lot: int) -> None:
-        open("file")
+        sizes.no_such_thing()
 
     from tickdeck.core.kernel import INTERPRETED
 

@@ -132,7 +132,7 @@ class Exchange:
         spreads: int = 400,
         indicative_interval: int = 100_000_000,
         orders: int = 1024,
-        unread: int = 1 << 22,
+        unread: int = 1 << 20,
         risk: Limits | None = None,
         fees: FeeTable = None,
         rates: Mapping[str, Amount] | None = None,
@@ -507,7 +507,16 @@ class Exchange:
         if len(commands):
             self._run(commands, address_of(commands), published)
             self._hand_over(published)
+            self._note_client_order_ids(commands)
         return published[0] if len(published) == 1 else np.concatenate([np.zeros(0, EVENT), *published])
+
+    def _note_client_order_ids(self, commands: Records) -> None:
+        """The next free client order id of each participant lies behind those of a batch."""
+        made = commands[commands["kind"] == _NEW]
+        for participant in self._participants:
+            used = made["client_order_id"][made["participant_id"] == participant.id]
+            if len(used):
+                participant.next_client_order_id = max(participant.next_client_order_id, int(used.max()) + 1)
 
     def _run(self, commands: Records, address: int, published: list[Records] | None = None) -> None:
         """Keep commands in the journal, where there is one, and carry them out."""
