@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from numpy.typing import NDArray
 
-from tickdeck.core import UNDEF_PRICE, Clock, Instrument, Reason, UnknownInstrumentError, UsageError, fixed, ns_text, wall_clock
+from tickdeck.core import UNDEF_PRICE, Clock, Instrument, Reason, UnknownInstrumentError, UsageError, fixed, wall_clock
 from tickdeck.core.decimals import Amount
 from tickdeck.risk.account import Account
+from tickdeck.risk.decision import Change, RiskDecision, RiskState
 from tickdeck.risk.kernels import entries, layout
 from tickdeck.risk.ledger import SIDES, FeeTable, Ledger, SideLike, price_units
 from tickdeck.risk.limit_rows import SpanTable, account_rows, order_rows
@@ -26,50 +25,8 @@ _FIXED = ("currency", "time_zone", "day_start", "week_start")
 _MOST, _LEAST = 2**63 - 1, -(2**63) + 1
 
 
-class RiskState(IntEnum):
-    """What an account, or everybody, may do."""
-
-    ACTIVE = layout.ACTIVE
-    REDUCING = layout.REDUCING
-    """Only orders that bring a position towards zero."""
-    HALTED = layout.HALTED
-    """No orders."""
-
-
-class RiskDecision(NamedTuple):
-    """Outcome of a check."""
-
-    reason: Reason
-    """NONE: the order may go on."""
-    limit: int
-    """The limit that it would exceed; the unit is that of the check."""
-    value: int
-    """What it would come to."""
-
-    @property
-    def passed(self) -> bool:
-        """The order may go on."""
-        return self.reason == Reason.NONE
-
-
 _PASSED = RiskDecision(Reason.NONE, 0, 0)
 _REASONS = {int(reason): reason for reason in Reason}
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Something that somebody changed about a gate."""
-
-    ts: int
-    """ns since the epoch, by the gate's clock."""
-    who: str
-    what: str
-    """Key of the limit, ``state`` or ``kill``, with the account where it is one's own."""
-    old: object
-    new: object
-
-    def __str__(self) -> str:
-        return f"{ns_text(self.ts)} {self.who}: {self.what} {self.old} -> {self.new}"
 
 
 class RiskGate:
@@ -493,6 +450,10 @@ class RiskGate:
         getattr(self, method)(**given)
 
     # State
+
+    def make_room(self) -> None:
+        """Double the pool of FIFO lots if it is half full; for an owner whose kernels book the fills, between its calls."""
+        self._ledger.memory.grow_lots()
 
     def state_hash(self) -> int:
         """64-bit hash of everything but the limits; a refused order leaves it as it is."""
