@@ -12,7 +12,7 @@ import pytest
 from order_feed import TICK, Feed, PlainExchange
 
 from tickdeck.cli import run
-from tickdeck.core import Flag, Instrument, Records, TimeInForce, UsageError
+from tickdeck.core import Flag, Instrument, Records, Side, TimeInForce, UsageError
 from tickdeck.exchange import Discipline, Exchange, Listing, SizeTime
 from tickdeck.tape import write
 from tickdeck.verify.matching import MatchingCheck
@@ -180,6 +180,13 @@ def test_orders_that_crossed_take_their_place_when_they_no_longer_do() -> None:
     assert_reproduced(check(feed), 1)
 
 
+def test_records_that_make_no_sense_stop_nothing() -> None:
+    feed = Feed().events(*QUEUE, "A 4 N 5@100", "M 3 N 5@99", "M 9 B 5@99", "C 99 B 5@100", "A 5 B 0@100", "A 1 B 5@100")
+    feed.event("T 50 A 6@100", "F 2 B 5@100", "F 1 B 1@100", "C 2 B 5@100", "M 1 B 4@100")
+    feed.event("T 51 A 14@99", "F 1 B 4@100", "F 3 B 5@99", "F 9 B 5@99", "C 1 B 4@100", "C 3 B 5@99", "C 9 B 5@99")
+    assert_reproduced(check(feed), 2)
+
+
 def test_a_cleared_book_starts_anew() -> None:
     feed = Feed().events(*QUEUE, "R 0 N 0@0", "A 2 B 5@100", "A 1 B 5@100").event("T 50 A 5@100", "F 2 B 5@100", "C 2 B 5@100")
     assert_reproduced(check(feed), 1)
@@ -237,6 +244,25 @@ def test_one_fill_moved_to_another_order_is_found_where_it_is(seed: int) -> None
     records[number]["order_id"] = others[-1]
     first = check(records).misses[0]
     assert first.trade.time == records[number]["ts_event"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_after_any_recording_the_engine_holds_what_was_recorded(seed: int) -> None:
+    records, rng = PlainExchange(seed, icebergs=True).run(800).records(), random.Random(seed)
+    for row in rng.sample(range(len(records)), 80):
+        records[row]["order_id"] = records["order_id"][rng.randrange(row + 1)]
+    found = MatchingCheck("altered")
+    found.add(records, {})
+    assert found.result().share < 1
+    (book,) = found._books.values()
+    shadow = book._shadow
+    shadow.answer(int(Side.BID), -(10**9), 1, 0)
+    levels = [(side, price) for side in (Side.BID, Side.ASK) for price in shadow.book.levels(side)["price"].tolist()]
+    held = [level for level in levels if level not in shadow._crossing]
+    assert len(held) > 4
+    for side, price in held:
+        rows = shadow.book.orders_at(side, price)
+        assert shadow._engine.queue(side, price) == list(zip(rows["order_id"].tolist(), rows["size"].tolist()))
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 50])

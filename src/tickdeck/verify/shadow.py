@@ -13,29 +13,16 @@ a reserve that nobody knows; the largest that an order may have stands for it.
 from __future__ import annotations
 
 from math import gcd
-from typing import NamedTuple
 
 import numpy as np
 
 from tickdeck.book import OrderBook
-from tickdeck.core import UNDEF_PRICE, ExecutionFlag, ExecutionKind, Instrument, Records, Side, TimeInForce
+from tickdeck.core import UNDEF_PRICE, Instrument, Records, Side
 from tickdeck.core.instrument import replace_fields
-from tickdeck.exchange import Exchange, Listing
+from tickdeck.verify.entered_orders import EnteredOrders, Order, Queue
 from tickdeck.verify.matching_result import Fills
 
-_RESERVE = 1_000
-"""Open size of an iceberg in displayed sizes: the most that an exchange takes."""
-_FILL_FIELDS = ("order_id", "price", "size", "remaining")
-_MOST = 2**48
-"""Largest size of an order that an exchange takes."""
-
-
-class _Order(NamedTuple):
-    """A resting order as recorded."""
-
-    side: int
-    price: int
-    size: int
+_SIDES = (int(Side.BID), int(Side.ASK))
 
 
 class Shadow:
@@ -65,16 +52,10 @@ class Shadow:
         self._open()
 
     def _open(self) -> None:
-        """A fresh exchange; every level is doubtful."""
-        listed = replace_fields(self._instrument, tick_size=max(self._tick, 1), lot_size=1, instrument_id=1)
-        self._symbol = listed.symbol
-        self._exchange = Exchange([Listing(listed, maximum_size=_MOST)])
-        self._participant = self._exchange.participant("recorded")
-        self._queues = self._exchange.book(self._symbol)
-        self._entered: dict[int, int] = {}
-        self._recorded_ids: dict[int, int] = {}
-        for side in (Side.BID, Side.ASK):
-            self._doubtful.update((int(side), price) for price in self.book.levels(side)["price"].tolist())
+        """A fresh engine; every level is doubtful."""
+        self._engine = EnteredOrders(self._instrument, max(self._tick, 1))
+        for side in _SIDES:
+            self._doubtful.update((side, price) for price in self.book.levels(side)["price"].tolist())
 
     def expect(self, prices: Records) -> None:
         """Make room on the grid for these prices of orders (units of 1e-9); the tick of an instrument may not be known."""
@@ -105,20 +86,9 @@ class Shadow:
         """
         self._clock = max(self._clock, time)
         self._align()
-        self._participant.take()
-        tick = max(self._tick, 1)
-        limit = price - price % tick if side == Side.BID else price + -price % tick
-        self._exchange.submit(self._participant, self._symbol, side, size, limit, time_in_force=TimeInForce.IOC, ts=self._clock)
-        made = self._participant.take()
-        resting = (made["kind"] == int(ExecutionKind.FILLED)) & (made["flags"] & np.uint8(ExecutionFlag.AGGRESSOR) == 0)
-        fills: Fills = {}
+        fills = self._engine.take(side, price, size, self._clock)
         other = int(Side.ASK if side == Side.BID else Side.BID)
-        for number, at, filled, remaining in zip(*(made[resting][name].tolist() for name in _FILL_FIELDS)):
-            order_id = self._recorded_ids[number]
-            fills[order_id, at] = fills.get((order_id, at), 0) + filled
-            self._doubtful.add((other, at))
-            if not remaining:
-                self._forget(order_id)
+        self._doubtful.update((other, at) for _, at in fills)
         return fills
 
     # The recording
@@ -151,10 +121,11 @@ class Shadow:
         self._filled.clear()
 
     def add(self, order_id: int, side: int, price: int, size: int, time: int) -> None:
-        """A recorded add; a live id is replaced."""
+        """A recorded add; a live id is replaced. Without a side it is none."""
         self._clock = max(self._clock, time)
+        if side not in _SIDES:
+            return
         self._filled.pop(order_id, None)
-        self._withdraw(order_id)
         self.book.add(order_id, side, price, size)
         self._enter(order_id)
 
@@ -175,23 +146,21 @@ class Shadow:
         """A recorded modify; one that follows a fill of all that was displayed refreshes it."""
         self._clock = max(self._clock, time)
         filled, before = self._filled.pop(order_id, 0), self._order(order_id)
-        if before is not None and filled:
-            if filled >= before.size and size > 0:
-                self.icebergs.add(order_id)
-                self.book.cancel(order_id)
-                self.book.add(order_id, side, price, size)
-            else:
-                self.book.modify(order_id, price, size, side)
-            self._doubtful.update(((before.side, before.price), (side, price)))
-            return
-        self.book.modify(order_id, price, size, side)
+        if before is not None and filled >= before.size and filled and size > 0:
+            self.icebergs.add(order_id)
+            self.book.cancel(order_id)
+            self.book.add(order_id, before.side, price, size)
+        else:
+            self.book.modify(order_id, price, size, side if side in _SIDES else None)
         after = self._order(order_id)
-        if before is None:
+        if filled:
+            self._doubtful.update((order.side, order.price) for order in (before, after) if order is not None)
+        elif before is None:
             self._enter(order_id)
-        elif after is None or (after.price == before.price and after.size <= before.size):
+        elif after is None or (after[:2] == before[:2] and after.size <= before.size):
             self._reduce(order_id)
         else:
-            self._move(order_id, after)
+            self._move(order_id, before, after)
 
     def clear(self) -> None:
         """The recorded book is empty."""
@@ -202,52 +171,41 @@ class Shadow:
         self._crossing.clear()
         self._open()
 
-    # The engine's orders
+    # What the recording says now
 
-    def _order(self, order_id: int) -> _Order | None:
+    def _order(self, order_id: int) -> Order | None:
         row = self.book.order(order_id)
-        return None if row is None else _Order(int(row["side"]), int(row["price"]), int(row["size"]))
+        return None if row is None else Order(int(row["side"]), int(row["price"]), int(row["size"]))
 
-    def _left(self, order_id: int) -> _Order | None:
+    def _left(self, order_id: int) -> Order | None:
         """The order less the fills that were told in this match event."""
         order = self._order(order_id)
         if order is None or not (filled := self._filled.get(order_id, 0)):
             return order
         return order._replace(size=order.size - filled) if order.size > filled else None
 
-    def _enter(self, order_id: int) -> None:
-        """Enter a recorded order at the end of its queue. Post-only: one that the recording let cross waits until it does not."""
-        order = self._left(order_id)
-        if order is None:
-            return
-        iceberg = order_id in self.icebergs
-        outcome = self._exchange.submit(
-            self._participant,
-            self._symbol,
-            order.side,
-            min(order.size * _RESERVE, _MOST) if iceberg else order.size,
-            order.price,
-            display_size=order.size if iceberg else 0,
-            post_only=True,
-            ts=self._clock,
-        )
-        if not outcome.accepted:
-            self._crossing.add((order.side, order.price))
-            return
-        self._entered[order_id] = outcome.order_id
-        self._recorded_ids[outcome.order_id] = order_id
+    def _queue(self, side: int, price: int) -> Queue:
+        """The orders at a price less those fills."""
+        rows = self.book.orders_at(side, price)
+        queue = zip(rows["order_id"].tolist(), rows["size"].tolist())
+        if not self._filled:
+            return list(queue)
+        left = ((order_id, size - self._filled.get(order_id, 0)) for order_id, size in queue)
+        return [(order_id, size) for order_id, size in left if size > 0]
 
-    def _forget(self, order_id: int) -> None:
-        del self._recorded_ids[self._entered.pop(order_id)]
+    # The engine follows
+
+    def _enter(self, order_id: int) -> None:
+        """Enter an order at the end of its queue. One that crosses waits until it no longer does."""
+        order = self._left(order_id)
+        if order is not None and not self._engine.enter(order_id, order, order_id in self.icebergs, self._clock):
+            self._crossing.add((order.side, order.price))
 
     def _withdraw(self, order_id: int) -> None:
-        """Cancel an order in the engine if it is there."""
-        if (entered := self._entered.get(order_id)) is not None:
-            self._exchange.cancel(self._participant, order_id=entered, ts=self._clock)
-            self._forget(order_id)
+        self._engine.withdraw(order_id, self._clock)
 
     def _reduce(self, order_id: int) -> None:
-        """The recorded order has become smaller, or is gone, without losing its place."""
+        """The order has become smaller, or is gone, without losing its place."""
         order = self._left(order_id)
         if order is None:
             self._withdraw(order_id)
@@ -256,58 +214,32 @@ class Shadow:
         elif order_id in self.icebergs:
             self._withdraw(order_id)
             self._doubtful.add((order.side, order.price))
-        elif (entered := self._entered.get(order_id)) is not None:
-            self._exchange.replace(self._participant, order_id=entered, size=order.size, ts=self._clock)
+        elif order_id in self._engine:
+            self._engine.replace(order_id, order, self._clock)
 
-    def _move(self, order_id: int, order: _Order) -> None:
-        """The recorded order has a new price or a larger size."""
-        entered = self._entered.get(order_id)
-        if entered is None or order_id in self.icebergs:
-            self._withdraw(order_id)
+    def _move(self, order_id: int, before: Order, after: Order) -> None:
+        """The order has a new price, a larger size, or another side."""
+        if order_id in self._engine and order_id not in self.icebergs and after.side == before.side:
+            if not self._engine.replace(order_id, after, self._clock):
+                self._crossing.add((after.side, after.price))
+        else:
             self._enter(order_id)
-            return
-        outcome = self._exchange.replace(self._participant, order_id=entered, price=order.price, size=order.size, ts=self._clock)
-        if not outcome.accepted:
-            self._withdraw(order_id)
-            self._crossing.add((order.side, order.price))
 
     def _align(self) -> None:
         """Bring the engine's doubtful queues to the recorded ones; first what must go, so that nothing crosses."""
         levels, self._doubtful = self._doubtful, set()
         for side, price in levels:
-            wanted = {order_id for order_id, _ in self._recorded_queue(side, price)}
-            for order_id, _ in self._queue(side, price):
+            wanted = {order_id for order_id, _ in self._queue(side, price)}
+            for order_id, _ in self._engine.queue(side, price):
                 if order_id not in wanted:
                     self._withdraw(order_id)
-        if self._crossing:
-            free = {level for level in self._crossing if not self._crosses(*level)}
-            self._crossing -= free
-            levels |= free
-        for side, price in sorted(levels):
+        free = {level for level in self._crossing if not self._engine.crosses(*level)}
+        self._crossing -= free
+        for side, price in sorted(levels | free):
             self._align_queue(side, price)
 
-    def _crosses(self, side: int, price: int) -> bool:
-        """Whether an order would trade in the engine."""
-        buys = side == Side.BID
-        best = self._queues.best_ask if buys else self._queues.best_bid
-        return best is not None and (price >= best.price if buys else price <= best.price)
-
-    def _queue(self, side: int, price: int) -> list[tuple[int, int]]:
-        """Recorded ids and displayed sizes of the engine's orders at a price."""
-        rows = self._queues.orders_at(side, price)
-        return [(self._recorded_ids[number], size) for number, size in zip(rows["order_id"].tolist(), rows["size"].tolist())]
-
-    def _recorded_queue(self, side: int, price: int) -> list[tuple[int, int]]:
-        """Ids and sizes of the recorded orders at a price, less the fills that were told."""
-        rows = self.book.orders_at(side, price)
-        queue = zip(rows["order_id"].tolist(), rows["size"].tolist())
-        if not self._filled:
-            return list(queue)
-        left = ((order_id, size - self._filled.get(order_id, 0)) for order_id, size in queue)
-        return [(order_id, size) for order_id, size in left if size > 0]
-
     def _align_queue(self, side: int, price: int) -> None:
-        wanted, queue = self._recorded_queue(side, price), self._queue(side, price)
+        wanted, queue = self._queue(side, price), self._engine.queue(side, price)
         right = 0
         while right < min(len(queue), len(wanted)) and self._fits(queue[right], wanted[right]):
             right += 1
