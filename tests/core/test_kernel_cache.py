@@ -47,6 +47,13 @@ def test_an_edit_elsewhere_leaves_the_cache_folder(tmp_path: Path) -> None:
     assert not any(name.startswith(("exchange/", "risk/", "simulation/", "cli/")) for name in sources)
 
 
+def test_modules_imported_by_name_count_as_sources(tmp_path: Path) -> None:
+    source = tmp_path / "loop.py"
+    source.write_text("from tickdeck.book.kernels import (\n    fetch,\n    queries,\n)\nimport tickdeck.book.pools\n")
+    names = {path.name for path in kernel_sources(source)}
+    assert {"fetch.py", "queries.py", "ladder.py", "pools.py"} <= names
+
+
 def test_importing_tickdeck_imports_nothing_heavy() -> None:
     heavy = "('numpy', 'numba', 'polars', 'pyarrow', 'matplotlib', 'plotly', 'pandas')"
     assert run(f"import sys, tickdeck; print([name for name in {heavy} if name in sys.modules])") == "[]"

@@ -31,8 +31,21 @@ _KEEP_FOLDERS = 4
 _DIGITS = 16
 
 
-_IMPORT = re.compile(r"^(?:from|import) (tickdeck(?:\.\w+)*)", re.MULTILINE)
+_IMPORT = re.compile(r"^from (tickdeck(?:\.\w+)*) import (\([^)]*\)|.*)|^import (tickdeck(?:\.\w+)*)", re.MULTILINE)
 _PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@cache
+def _read(path):
+    """A source's text hashed, and the files of the package that it imports."""
+    text = path.read_text()
+    found = []
+    for module, names, plain in _IMPORT.findall(text):
+        place = _PACKAGE.joinpath(*(module or plain).split(".")[1:])
+        # A name may be a module of its own.
+        places = [place, *(place / name for name in re.findall(r"\w+", names))]
+        found += [file for at in places for file in (at.with_suffix(".py"), at / "__init__.py") if file.is_file()]
+    return hashlib.sha256(text.encode()).digest(), found
 
 
 def kernel_sources(path):
@@ -40,12 +53,9 @@ def kernel_sources(path):
     found, left = set(), [Path(path).resolve()]
     while left:
         source = left.pop()
-        if source in found:
-            continue
-        found.add(source)
-        for name in _IMPORT.findall(source.read_text()):
-            place = _PACKAGE.joinpath(*name.split(".")[1:])
-            left += [file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
+        if source not in found:
+            found.add(source)
+            left += _read(source)[1]
     return sorted(found)
 
 
@@ -87,7 +97,7 @@ def cache_folder(path):
     """Where the kernels of a file are kept: another folder after an edit to it or to anything it imports."""
     digest = hashlib.sha256(_toolchain().encode())
     for source in kernel_sources(path):
-        digest.update(source.read_bytes())
+        digest.update(_read(source)[0])
     place = Path(path).resolve()
     name = "-".join(place.relative_to(_PACKAGE).with_suffix("").parts) if place.is_relative_to(_PACKAGE) else place.stem
     folder = CACHE_FOLDER / f"{name}-{digest.hexdigest()[:_DIGITS]}"

@@ -694,6 +694,15 @@ class Exchange:
         """The displayed orders of an instrument, to be read."""
         return self._books[self._place(instrument) - 1]
 
+    def orders(
+        self, participant: Participant | str | int | None = None, instrument: str | Instrument | int | None = None
+    ) -> Records:
+        """All live orders, also hidden ones, stops and pegs, in order of id; of a participant or an instrument where one is named."""
+        from tickdeck.exchange.live_orders import live_orders
+
+        who = None if participant is None else self._participant(participant).id
+        return live_orders(self, who, None if instrument is None else self._number(instrument))
+
     def phase(self, instrument: str | Instrument | int) -> Phase:
         """The phase an instrument is in."""
         return Phase(int(self._memory.arrays["listings"][self._place(instrument)]["phase"]))

@@ -88,11 +88,16 @@ class Log:
 
     def since(self, number: int) -> Records:
         """The records from a running number on."""
-        if number == self.end:
-            return np.zeros(0, self._dtype)
-        records = self._chunks[0] if len(self._chunks) == 1 else np.concatenate(self._chunks)
-        self._chunks = [records]
-        return records[number - self.begin :]
+        wanted: list[Records] = []
+        start = self.end
+        for chunk in reversed(self._chunks):
+            if start <= number:
+                break
+            start -= len(chunk)
+            wanted.append(chunk[max(number - start, 0) :])
+        if len(wanted) == 1:
+            return wanted[0]
+        return np.concatenate(wanted[::-1]) if wanted else np.zeros(0, self._dtype)
 
     def forget(self) -> None:
         """Drop what all feeds have read."""
