@@ -535,10 +535,12 @@ class Exchange:
     def _carry_out(self, commands: Records, address: int, published: list[Records] | None = None) -> None:
         """Run commands; what they publish waits in the outputs where somebody listens."""
         handle, total = self._memory.handle, len(commands)
+        if self._gate is not None:
+            self._gate.make_room()
         done = int(engine.run(handle, address, total, 0, not self._listening and published is None))
         while done < total:
             self._hand_over(published)
-            self._memory.make_room()
+            self.make_room()
             done = int(engine.run(handle, address, total, done, True))
 
     def _hand_over(self, published: list[Records] | None = None) -> None:
@@ -564,6 +566,8 @@ class Exchange:
         """For owners of a compiled loop around ``kernels.engine.run_commands`` that has found no room."""
         self._hand_over()
         self._memory.make_room()
+        if self._gate is not None:
+            self._gate.make_room()
 
     @property
     def handle(self) -> int:

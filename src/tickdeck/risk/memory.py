@@ -32,7 +32,7 @@ class RiskMemory:
 
     __slots__ = ("_words", "arrays", "control", "handle", "header")
 
-    def __init__(self, accounts: int, instruments: int, *, buckets: int = 4096, lots: int = 4096) -> None:
+    def __init__(self, accounts: int, instruments: int, *, buckets: int = 4096, lots: int = 1 << 16) -> None:
         self.arrays: dict[str, NDArray[Any]] = {}
         stride = accounts + 1
         counts = {
