@@ -75,9 +75,6 @@ def _counts(order: Order, other: Order) -> bool:
 
 def falls_short(order: Order, limit: int | None, minimum: int) -> Reason:
     """Why a new order is cancelled untouched."""
-    if order.time_in_force != TimeInForce.FOK and not minimum:
-        return Reason.NONE
-    possible = counted(order, limit)
-    if order.time_in_force == TimeInForce.FOK and possible < order.remaining:
-        return Reason.FILL_OR_KILL
-    return Reason.MINIMUM_SIZE if possible < minimum else Reason.NONE
+    if order.time_in_force == TimeInForce.FOK:
+        return Reason.NONE if counted(order, limit) >= order.remaining else Reason.FILL_OR_KILL
+    return Reason.NONE if not minimum or counted(order, limit) >= minimum else Reason.MINIMUM_SIZE
