@@ -38,7 +38,7 @@ from tickdeck.core.intrinsics import address_of
 from tickdeck.core.orders import CommandKind
 from tickdeck.core.publishers import PUBLISHERS
 from tickdeck.exchange.displayed import DisplayedBook
-from tickdeck.exchange.feeds import Feed, Log
+from tickdeck.exchange.feeds import Feed, Log, joined
 from tickdeck.exchange.journal import PARTICIPANT, RISK, SNAPSHOT_EVERY, ExchangeJournal
 from tickdeck.exchange.kernels import engine, layout, upkeep
 from tickdeck.exchange.listing import Listing
@@ -508,15 +508,17 @@ class Exchange:
             self._run(commands, address_of(commands), published)
             self._hand_over(published)
             self._note_client_order_ids(commands)
-        return published[0] if len(published) == 1 else np.concatenate([np.zeros(0, EVENT), *published])
+        return published[0] if len(published) == 1 else joined(published, EVENT)
 
     def _note_client_order_ids(self, commands: Records) -> None:
         """The next free client order id of each participant lies behind those of a batch."""
-        made = commands[commands["kind"] == _NEW]
-        for participant in self._participants:
-            used = made["client_order_id"][made["participant_id"] == participant.id]
-            if len(used):
-                participant.next_client_order_id = max(participant.next_client_order_id, int(used.max()) + 1)
+        new = np.flatnonzero(commands["kind"] == _NEW)
+        numbers, makers = commands["client_order_id"][new], commands["participant_id"][new]
+        known = makers <= len(self._participants)
+        highest = np.zeros(len(self._participants) + 1, np.uint64)
+        np.maximum.at(highest, makers[known], numbers[known])
+        for participant, used in zip(self._participants, highest[1:].tolist()):
+            participant.next_client_order_id = max(participant.next_client_order_id, used + 1)
 
     def _run(self, commands: Records, address: int, published: list[Records] | None = None) -> None:
         """Keep commands in the journal, where there is one, and carry them out."""
@@ -547,19 +549,21 @@ class Exchange:
         """Take what the kernels have published since the last time."""
         state = self._memory.state[0]
         if state["event_count"]:
-            events = self._memory.taken("events")
+            events = self._memory.published("events")
+            if self._event_log.feeds:
+                events = self._event_log.put(events)
+            elif published is not None:
+                events = joined([events], EVENT)
             if published is not None:
                 published.append(events)
-            if self._event_log.feeds:
-                self._event_log.put(events)
             state["event_count"] = 0
         if state["execution_count"]:
             if self._execution_log.feeds:
-                self._execution_log.put(self._memory.taken("executions"))
+                self._execution_log.put(self._memory.published("executions"))
             state["execution_count"] = 0
         if state["auction_count"]:
             if self._auction_log.feeds:
-                self._auction_log.put(self._memory.taken("auctions"))
+                self._auction_log.put(self._memory.published("auctions"))
             state["auction_count"] = 0
 
     def make_room(self) -> None:

@@ -262,10 +262,10 @@ class ExchangeMemory:
             self.refresh()
             rehash(self.handle, address_of(old), len(old))
 
-    def taken(self, name: str) -> Records:
-        """A copy of what the last call published."""
+    def published(self, name: str) -> Records:
+        """What the last call published, until the next call."""
         count = int(self.state[0][{"events": "event_count", "executions": "execution_count", "auctions": "auction_count"}[name]])
-        return self.arrays[name][:count].copy()
+        return self.arrays[name][:count]
 
     def drop_outputs(self) -> None:
         """Forget what was published and not taken."""

@@ -99,10 +99,10 @@ def was_seen(x, participant, client_order_id):
 
 
 @kernel
-def remember(x, participant, client_order_id):
-    """Note an id as used."""
+def remember_at(x, place, participant, client_order_id):
+    """Note an id as used, at the place that ``find_word`` gave for it."""
     state = x.state[0]
-    s = x.seen[find_word(x, participant, client_order_id >> U6)]
+    s = x.seen[place]
     if s.used == np.uint32(0):
         s.used = np.uint32(1)
         s.word = client_order_id >> U6

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tickdeck.book.kernels.actions import take_order, tick_of
+from tickdeck.book.kernels.actions import tick_of
 from tickdeck.book.kernels.index import find_slot, hash_of
 from tickdeck.book.kernels.ladder import append, detach, key_of, to_tail
 from tickdeck.book.kernels.layout import BIAS, unpack
@@ -19,7 +19,7 @@ from tickdeck.exchange.kernels.checks import (
     find_listing,
     is_odd,
 )
-from tickdeck.exchange.kernels.clients import find_client, remember, was_seen
+from tickdeck.exchange.kernels.clients import U6, find_client, find_word, was_seen
 from tickdeck.exchange.kernels.codes import (
     ALL_CANCELLED,
     BAD_ORDER_TYPE,
@@ -29,7 +29,6 @@ from tickdeck.exchange.kernels.codes import (
     BAD_TIME_IN_FORCE,
     BUY,
     BY_ORDER_ID,
-    BY_PARTICIPANT,
     CLOSED,
     CONTINUOUS,
     DUPLICATE_CLIENT_ORDER_ID,
@@ -55,8 +54,9 @@ from tickdeck.exchange.kernels.codes import (
     WOULD_TRADE,
     WRONG_PHASE,
 )
-from tickdeck.exchange.kernels.gate import ask_about_replace, ask_gate, gate_limit, tell_less, tell_open, tell_replaced
-from tickdeck.exchange.kernels.incoming import admit, come_in, conclude, price_peg, set_bands, settle_from
+from tickdeck.exchange.kernels.entry import make_order, tell_outcome
+from tickdeck.exchange.kernels.gate import ask_about_replace, ask_gate, gate_limit, tell_open, tell_replaced
+from tickdeck.exchange.kernels.incoming import admit, come_in, price_peg, set_bands, settle_from
 from tickdeck.exchange.kernels.layout import (
     ARRIVING,
     DISPLAYED,
@@ -67,9 +67,7 @@ from tickdeck.exchange.kernels.layout import (
     TRAILING,
     unpack_exchange,
 )
-from tickdeck.exchange.kernels.match import match
 from tickdeck.exchange.kernels.output import (
-    ACCEPTED,
     ASK,
     BID,
     CANCEL,
@@ -90,20 +88,19 @@ from tickdeck.exchange.kernels.places import (
     ICEBERG,
     PEGGED,
     REDUCING,
-    end_order,
     enlist,
     join_group,
     leave_book,
     leave_list,
     leave_place,
     open_size,
+    rest,
     set_reserve,
     withdraw,
 )
 from tickdeck.exchange.kernels.prices import limit_key_of, would_trade
 from tickdeck.exchange.kernels.walks import ALL_ORDERS, ALL_SIDES, gather, sort_by_id
 
-NOTHING_SPECIAL = np.uint8(0)
 TWICE_BIAS = np.uint64(2 * BIAS)
 
 
@@ -199,44 +196,6 @@ def check_odd(at, listing, c):
     return FINE
 
 
-@kernel
-def make_order(x, p, listing, c, size):
-    """The record of an accepted order; its participant hears of it."""
-    state = x.state[0]
-    state.clock = c.ts
-    remember(x, np.uint64(c.participant_id), np.uint64(c.client_order_id))
-    order = take_order(p)
-    state.incoming = order
-    o, extra = p.orders[order], x.extras[order]
-    o.id = state.next_order_id
-    state.next_order_id += U1
-    o.size = size
-    extra.client_order_id = c.client_order_id
-    extra.reserve = 0
-    extra.filled = 0
-    extra.participant = c.participant_id
-    extra.listing = np.uint32(listing)
-    extra.group = c.group
-    extra.list = np.uint8(0)
-    extra.side = SELL if c.side == ASK else BUY
-    extra.place = np.uint8(ARRIVING)
-    extra.flags = c.flags
-    extra.order_type = c.order_type
-    extra.time_in_force = c.time_in_force
-    extra.self_trade = c.self_trade
-    extra.special = NOTHING_SPECIAL
-    extra.display = 0
-    extra.price = c.price
-    extra.trigger = c.trigger_price
-    extra.offset = c.offset
-    extra.expire = c.expire_ts
-    extra.minimum = c.minimum_size
-    extra.arrived = c.ts
-    x.listings[listing].order_count += U1
-    report(x, p, order, ACCEPTED, np.int64(c.price), size, size, U0, np.uint8(0))
-    return order
-
-
 @kernel(rare=True)
 def make_special(at, order, c):
     """What an order with conditions has beyond a plain one."""
@@ -262,49 +221,42 @@ def make_special(at, order, c):
         push_expiry(at, order)
 
 
-@kernel
-def tell_outcome(x, p, order):
-    """What became of the order of the present command."""
-    state, extra = x.state[0], x.extras[order]
-    state.order_id = p.orders[order].id
-    state.filled = extra.filled
-    state.remaining = open_size(x, p, order) if extra.place != np.uint8(FREE) else np.int64(0)
-
-
-@kernel
-def new_order(x, p, c):
-    """A new order: checked, accepted, traded, rested."""
+@kernel(rare=True)
+def new_order(at, c):
+    """A new order: checked, accepted, traded, rested; its listing, 0 if it is refused."""
+    x = unpack_exchange(at)
+    p = unpack(np.uint64(x.state[0].book_at))
     listing = find_listing(x, p, np.uint64(c.instrument_id))
     if listing == U0:
-        refuse(x.at, c, U0, UNKNOWN_INSTRUMENT, 0, 0)
-        return
+        refuse(at, c, U0, UNKNOWN_INSTRUMENT, 0, 0)
+        return U0
     market = x.listings[listing]
     reason = check_new(x, p, listing, c)
     size = np.int64(c.size)
     odd = is_odd(c) or market.phase != CONTINUOUS
     if reason == FINE and odd:
-        reason = check_odd(x.at, listing, c)
+        reason = check_odd(at, listing, c)
         size = size_to_accept(x, listing, c)
     limit = value = np.int64(0)
     if reason == FINE and x.state[0].risk_at != U0:
-        reason = ask_gate(x.at, listing, c, size, np.int64(c.price), np.int64(0))
+        reason = ask_gate(at, listing, c, size, np.int64(c.price), np.int64(0))
         if reason != FINE:
             limit, value = gate_limit(x)
     if reason != FINE:
         market.reject_count += U1
-        refuse(x.at, c, U0, reason, limit, value)
-        return
-    order = make_order(x, p, listing, c, size)
+        refuse(at, c, U0, reason, limit, value)
+        return U0
+    participant, number = np.uint64(c.participant_id), np.uint64(c.client_order_id)
+    order = make_order(x, p, listing, c, size, find_word(x, participant, number >> U6))
     if x.state[0].risk_at != U0:
-        tell_open(x.at, order, size)
+        tell_open(at, order, size)
     if odd or c.group != np.uint32(0) or c.time_in_force > np.uint8(3):
-        make_special(x.at, order, c)
-        admit(x.at, order)
+        make_special(at, order, c)
+        admit(at, order)
     else:
-        limit_key = limit_key_of(x, p, listing, np.uint64(x.extras[order].side), np.int64(c.price))
-        conclude(x, p, listing, order, match(x, p, listing, order, limit_key))
+        come_in(at, order)
     tell_outcome(x, p, order)
-    finish(x, p, listing)
+    return listing
 
 
 # Cancels
@@ -352,33 +304,6 @@ def refuse_unnamed(at, c):
         refuse(at, c, U0, ORDER_DONE, 0, 0)
     else:
         refuse(at, c, U0, UNKNOWN_ORDER, 0, 0)
-
-
-@kernel
-def cancel_order(x, p, c):
-    """Cancel one order."""
-    order = find_named(x, p, c)
-    if order == U0:
-        refuse_unnamed(x.at, c)
-        return
-    state, o, extra = x.state[0], p.orders[order], x.extras[order]
-    listing = np.uint64(extra.listing)
-    state.clock = c.ts
-    state.order_id = o.id
-    state.filled = extra.filled
-    if extra.place == np.uint8(DISPLAYED) and extra.special == NOTHING_SPECIAL:
-        size, price = np.int64(o.size), np.int64(extra.price)
-        begin_group(x)
-        publish(x, listing, CANCEL, code_of(extra.side), np.uint64(o.id), price, size, LAST)
-        leave_book(p, order)
-        report(x, p, order, CANCELLED, price, size, np.int64(0), BY_PARTICIPANT, np.uint8(0))
-        if state.risk_at != U0:
-            tell_less(x.at, order, size, True)
-        x.listings[listing].cancel_count += U1
-        end_order(x, p, order)
-    else:
-        withdraw(x.at, order, CANCELLED, BY_PARTICIPANT)
-    finish(x, p, listing)
 
 
 @kernel(rare=True)
@@ -477,7 +402,7 @@ def reenter(at, order):
     if x.listings[listing].phase == CONTINUOUS:
         come_in(at, order)
     else:
-        conclude(x, p, listing, order, U0)
+        rest(x, p, listing, order, tick_of(p, np.uint64(x.listings[listing].book), np.int64(extra.price)))
 
 
 @kernel(rare=True)
@@ -524,17 +449,15 @@ def replace_special(at, order, size, price):
     report(x, p, order, REPLACED, price, size, size, U0, np.uint8(0))
 
 
-@kernel
-def replace_order(x, p, c):
-    """Change price, size or trigger price of an order."""
-    order = find_named(x, p, c)
-    if order == U0:
-        refuse_unnamed(x.at, c)
-        return
+@kernel(rare=True)
+def replace_order(at, c, order):
+    """Change price, size or trigger price of an order; its listing, 0 if that is refused."""
+    x = unpack_exchange(at)
+    p = unpack(np.uint64(x.state[0].book_at))
     state, o, extra = x.state[0], p.orders[order], x.extras[order]
     listing = np.uint64(extra.listing)
     market = x.listings[listing]
-    reason = check_replace(x.at, order, c)
+    reason = check_replace(at, order, c)
     size = np.int64(c.size) if np.int64(c.size) != KEEP else open_size(x, p, order)
     price = np.int64(c.price) if np.int64(c.price) != UNDEF else np.int64(extra.price)
     limit_key = U0
@@ -547,23 +470,23 @@ def replace_order(x, p, c):
             reason = WOULD_TRADE
     limit = value = np.int64(0)
     if reason == FINE and state.risk_at != U0:
-        reason = ask_about_replace(x.at, order, c, size, price)
+        reason = ask_about_replace(at, order, c, size, price)
         if reason != FINE:
             limit, value = gate_limit(x)
     if reason != FINE:
         market.reject_count += U1
-        refuse(x.at, c, np.uint64(o.id), reason, limit, value)
-        return
+        refuse(at, c, np.uint64(o.id), reason, limit, value)
+        return U0
     state.clock = c.ts
     state.incoming = order
     market.replace_count += U1
     if state.risk_at != U0:
-        tell_replaced(x.at, order, open_size(x, p, order), size)
+        tell_replaced(at, order, open_size(x, p, order), size)
     if extra.place != np.uint8(DISPLAYED):
         trigger = np.int64(c.trigger_price) if np.int64(c.trigger_price) != UNDEF else np.int64(extra.trigger)
-        replace_waiting(x.at, order, size, price, trigger)
+        replace_waiting(at, order, size, price, trigger)
     elif limit_key != U0 or (extra.special & ICEBERG) != np.uint8(0):
-        replace_special(x.at, order, size, price)
+        replace_special(at, order, size, price)
     else:
         begin_group(x)
         if price == np.int64(extra.price):
@@ -579,7 +502,7 @@ def replace_order(x, p, c):
         publish(x, listing, MODIFY, code_of(extra.side), np.uint64(o.id), price, size, LAST)
         report(x, p, order, REPLACED, price, size, size, U0, np.uint8(0))
     tell_outcome(x, p, order)
-    finish(x, p, listing)
+    return listing
 
 
 # The market's own commands

@@ -15,17 +15,21 @@ from tickdeck.core.records import COMMAND
 from tickdeck.exchange.kernels.codes import CLOCK_BACKWARDS, U0, U1, UNKNOWN_COMMAND
 from tickdeck.exchange.kernels.commands import (
     cancel_all,
-    cancel_order,
+    find_named,
+    finish,
     finish_all,
     new_order,
     phase_command,
     reference_command,
+    refuse_unnamed,
     replace_order,
 )
+from tickdeck.exchange.kernels.fetch import fetch_ahead
 from tickdeck.exchange.kernels.gate import tell_time
 from tickdeck.exchange.kernels.layout import ROWS_PER_ORDER, STRETCH, unpack_exchange
 from tickdeck.exchange.kernels.output import refuse
 from tickdeck.exchange.kernels.phases import pass_time
+from tickdeck.exchange.kernels.plain import cancel_order, plain_new, plain_replace
 
 NEW, CANCEL, REPLACE = np.uint8(CommandKind.NEW), np.uint8(CommandKind.CANCEL), np.uint8(CommandKind.REPLACE)
 CANCEL_ALL, PHASE = np.uint8(CommandKind.CANCEL_ALL), np.uint8(CommandKind.PHASE)
@@ -105,6 +109,7 @@ def run_commands(at, commands, start):
                 break
         sure -= U1
         c = commands[i]
+        fetch_ahead(x, p, commands, i, total)
         state.commands += U1
         state.incoming = U0
         state.order_id = U0
@@ -127,17 +132,27 @@ def run_commands(at, commands, start):
             continue
         if np.int64(c.ts) >= np.int64(state.next_due):
             catch_up(at, np.int64(c.ts))
+        touched = U0
         if c.kind == NEW:
-            new_order(x, p, c)
-            if np.int64(c.display_size) != 0:
-                sure = U0
-        elif c.kind == REPLACE:
-            replace_order(x, p, c)
-            sure = U0 if np.uint64(state.refills) != U0 else sure
-        elif c.kind == CANCEL:
-            cancel_order(x, p, c)
+            touched = plain_new(x, p, c)
+            if touched == U0:
+                touched = new_order(at, c)
+                sure = U0 if np.int64(c.display_size) != 0 else sure
+        elif c.kind == REPLACE or c.kind == CANCEL:
+            order = find_named(x, p, c)
+            if order == U0:
+                refuse_unnamed(at, c)
+            elif c.kind == CANCEL:
+                touched = cancel_order(x, p, c, order)
+            else:
+                touched = plain_replace(x, p, c, order)
+                if touched == U0:
+                    touched = replace_order(at, c, order)
+                    sure = U0 if np.uint64(state.refills) != U0 else sure
         else:
             run_rare(at, c)
+        if touched != U0:
+            finish(x, p, touched)
         i += U1
     return i
 

@@ -142,8 +142,8 @@ def set_bands(at, listing):
 
 
 @kernel
-def conclude(x, p, listing, order, ended):
-    """After matching: the rest of an order rests or is cancelled."""
+def conclude(x, p, listing, order, ended, tick):
+    """After matching: the rest of an order rests at `tick` or is cancelled."""
     if ended == GONE:
         return
     extra = x.extras[order]
@@ -157,7 +157,7 @@ def conclude(x, p, listing, order, ended):
     elif extra.time_in_force == IOC or extra.time_in_force == FOK:
         withdraw(x.at, order, CANCELLED, OUTSIDE_BAND if ended == BANDED else IMMEDIATE_REMAINDER)
     else:
-        rest(x, p, listing, order, tick_of(p, np.uint64(x.listings[listing].book), np.int64(extra.price)))
+        rest(x, p, listing, order, tick)
 
 
 @kernel(rare=True)
@@ -168,7 +168,8 @@ def come_in(at, order):
     extra = x.extras[order]
     listing = np.uint64(extra.listing)
     limit_key = limit_key_of(x, p, listing, extra.side, np.int64(extra.price))
-    conclude(x, p, listing, order, match_rarely(at, order, limit_key))
+    tick = tick_of(p, np.uint64(x.listings[listing].book), np.int64(extra.price))
+    conclude(x, p, listing, order, match_rarely(at, order, limit_key), tick)
 
 
 @kernel(rare=True)

@@ -135,7 +135,7 @@ EXTRA = np.dtype(
     [
         ("client_order_id", "<u8"),
         ("reserve", "<i8"),  # of an iceberg: open size that is not displayed
-        ("display", "<i8"),  # of an iceberg: what a refill shows; 0: none
+        ("price", "<i8"),  # limit; UNDEF_PRICE: none
         ("filled", "<i8"),
         ("participant", "<u4"),
         ("listing", "<u4"),
@@ -152,7 +152,7 @@ EXTRA = np.dtype(
         ("special", "u1"),  # not 0: a fill of it means more than taking size off
         ("list", "u1"),  # 1 + the list that it stands in; 0 none
         # the second cache line
-        ("price", "<i8"),  # limit; UNDEF_PRICE: none
+        ("display", "<i8"),  # of an iceberg: what a refill shows; 0: none
         ("trigger", "<i8"),  # of a stop; of a peg: its present price
         ("offset", "<i8"),
         ("expire", "<i8"),
@@ -163,7 +163,7 @@ EXTRA = np.dtype(
     ],
     align=True,
 )
-"""128 bytes an order; a fill or cancel of a plain order needs the first 64 alone."""
+"""128 bytes an order; a fill, cancel or replace of a plain order needs the first 64 alone."""
 
 SEEN = np.dtype([("word", "<u8"), ("bits", "<u8"), ("participant", "<u4"), ("used", "<u4")], align=True)
 """Client order ids ``64 word + i`` of a participant, a bit each."""
