@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tickdeck.core import Instrument, Phase, TickdeckError, UsageError, price_text
-from tickdeck.exchange import Exchange, Listing, PriceTime, ProRata, SizeTime
-from tickdeck.exchange.listing import Discipline
+from tickdeck.exchange import Discipline, Exchange, Listing, PriceTime, ProRata, SizeTime
 from tickdeck.risk import Limits
 from tickdeck.tape.event_schema import RowError
 from tickdeck.tape.journal_segment import segment_paths
