@@ -391,9 +391,12 @@ def test_another_truth_is_refused(saved: tuple[Path, Path], capsys: pytest.Captu
     assert "--against" in capsys.readouterr().err
 
 
-def test_a_simulated_recording_is_reproduced_completely(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("options", [(), ("--auctions",)])
+def test_a_simulated_recording_is_reproduced_completely(
+    options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = str(tmp_path / "simulated.parquet")
-    assert run(["simulate", "-o", path, "--events", "20000", "--instruments", "2", "--seed", "3"]) == 0
+    assert run(["simulate", "-o", path, "--events", "20000", "--instruments", "2", "--seed", "3", *options]) == 0
     capsys.readouterr()
     assert run(["verify", "--matching", path, "--at-least", "100", "--json"]) == 0
     (source,) = msgspec.json.decode(capsys.readouterr().out)["sources"]
