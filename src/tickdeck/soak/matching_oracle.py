@@ -197,10 +197,10 @@ class OracleExchange(OraclePhases):
             else:
                 self._move(order, limit, size)
             return Reason.NONE
-        is_larger = size > order.remaining
+        moves = size > order.remaining or limit != order.limit
         order.limit, order.remaining = limit, size
         order.displayed = min(order.displayed, size)
-        if is_larger and order.place in (Place.BOOK, Place.AUCTION):
+        if moves and order.place in (Place.BOOK, Place.AUCTION):
             order.entry = next(self.entries)
         if order.displayed:
             self.publish(market, ("M", order.side, order.price or 0, order.displayed, order.order_id))
