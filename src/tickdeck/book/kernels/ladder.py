@@ -137,8 +137,10 @@ def find_page(p, side, page_key):
 
 @kernel
 def level_for(p, side, key):
-    """The level of `key`, its page made if needed. Most ladders have one node: no walk."""
+    """The level of `key`, its page made if needed. Most are in the best level's page, and most ladders have one node: no walk."""
     s = p.sides[side]
+    if (key ^ np.uint64(s.best_key)) <= U63:
+        return (np.uint64(s.best_level) & ~U63) | (key & U63)
     if s.height == np.uint32(1) and key >> U12 == np.uint64(s.prefix):
         page = np.uint64(p.children[(np.uint64(s.root) << U6) | ((key >> U6) & U63)])
     else:
