@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     )
     from tickdeck.exchange import Exchange, Listing, OwnRule, PriceTime, ProRata, SizeTime
     from tickdeck.risk import Account, Limits, RiskGate
-    from tickdeck.simulation import simulate
+    from tickdeck.simulation import simulate, stylised_facts
     from tickdeck.tape import Catalog, DataSource, read, write
 
 _HOMES = {
@@ -71,6 +71,7 @@ _HOMES = {
     "Limits": "risk",
     "RiskGate": "risk",
     "simulate": "simulation",
+    "stylised_facts": "simulation",
     "write": "tape",
 }
 
@@ -107,6 +108,7 @@ __all__ = [
     "price_text",
     "read",
     "simulate",
+    "stylised_facts",
     "to_ns",
     "write",
 ]

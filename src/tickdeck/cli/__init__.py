@@ -27,13 +27,13 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 COMMANDS = {
-    "demo": "Simulate, replay, check and picture a trading session",
+    "demo": "Simulate, replay, check and picture a trading day",
     "info": "Say what a file holds: format, times, counts, anomalies",
     "convert": "Convert between formats, lossless or not at all",
     "verify": "Rebuild the book and compare it row by row with the truth",
     "replay": "Replay files: live ladder, book at a time, or full speed",
     "plot": "Picture a market: depth heat map, trades, best bid and ask",
-    "simulate": "Write a seeded simulated order flow",
+    "simulate": "Simulate a market of participants on an exchange",
     "exchange": "Match orders: from a file, a pipe or at a prompt",
     "bench": "Measure speed against native references and peers",
     "soak": "Run the long forms of the tests: fuzzing and burn-in",

@@ -156,6 +156,8 @@ class MarketSimulation:
         self.position = 0
         if not self.auctions:
             yield self._clears()
+        else:
+            exchange.set_phase(Phase.PRE_OPEN, ts=self._session.start)
         loop.open_market(world.handle)
         stop = layout.NEEDS_ROOM
         while stop != layout.DONE:
@@ -173,7 +175,7 @@ class MarketSimulation:
         from tickdeck.simulation.world import World
 
         day = self._session
-        first = Phase.PRE_OPEN if self.auctions else Phase.CONTINUOUS
+        first = Phase.CLOSED if self.auctions else Phase.CONTINUOUS
         exchange = Exchange(
             [Listing(item, phase=first) for item in self.instruments.values()], publisher_id=PUBLISHERS["SIMULATION"]
         )

@@ -22,7 +22,7 @@ REPORTS = 512
 """Executions on their way to an agent, a power of two."""
 SEED_NOISE = 6
 """Ticks by which opening orders miss the reference where an auction sorts them out."""
-PRE_OPEN_ACTIVITY, PRE_CLOSE_ACTIVITY = 0.02, 0.01
+PRE_OPEN_ACTIVITY, PRE_CLOSE_ACTIVITY = 0.02, 0.02
 """Activity of the auctions' collecting phases, as a share of the session's."""
 
 

@@ -73,6 +73,7 @@ AGENT = np.dtype(
         ("period", "<i4"),
         ("reacts", "<i4"),  # also decides when the best prices change
         ("reaction", "<i8"),  # when it will, ns; 0: not
+        ("rested", "<i8"),  # not before this
         ("first", "<i8"),  # of its slots
         ("capacity", "<i8"),
         ("count", "<i8"),

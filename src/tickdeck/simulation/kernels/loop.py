@@ -33,6 +33,8 @@ from tickdeck.simulation.kernels.sight import plan, remember
 
 MASK = np.int64(0xFFFFFFFF)
 RETRY = 1_000_000
+REST = 5e6
+"""Mean ns between reactions of an agent: two makers that answer each other at once would never come to an end."""
 COMMAND_BYTES = COMMAND.itemsize
 
 
@@ -160,8 +162,10 @@ def run_market(at, exchange_at, engine_at, most):
                 continue
             number -= agents
             if number < agents:
-                x.agents[number].reaction = 0
-                if ts < world.close:
+                agent = x.agents[number]
+                agent.reaction = 0
+                agent.rested = ts + np.int64(exponential(agent) * REST)
+                if world.open <= ts < world.close:
                     decide(at, number, ts)
                 continue
             number -= agents

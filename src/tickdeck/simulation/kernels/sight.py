@@ -63,7 +63,7 @@ def remember(at, number, ts):
         agent = x.agents[k]
         if agent.reacts != 0 and agent.reaction == 0:
             network = x.networks[agent.network]
-            agent.reaction = ts + 1 + latency(agent, network.feed_base, network.feed_jitter)
+            agent.reaction = max(ts + 1 + latency(agent, network.feed_base, network.feed_jitter), agent.rested)
             push(world, x.agenda, agent.reaction, len(x.agents) + k)
 
 
