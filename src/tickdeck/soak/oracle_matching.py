@@ -181,8 +181,7 @@ class OracleMatching:
     def _share_out(self, order: Order, queue: list[Order]) -> None:
         """A round of pro-rata at one price."""
         listing = order.market.listing
-        size = min(order.remaining, order.position_left()) if order.reduce_only else order.remaining
-        shares = pro_rata(size, [other.displayed for other in queue], listing.lot, listing.top, listing.minimum)
+        shares = pro_rata(order.remaining, [other.displayed for other in queue], listing.lot, listing.top, listing.minimum)
         for other, share in zip(queue, shares):
             if share and other.place is Place.BOOK and order.place is Place.INCOMING:
                 self._meet(order, other, share)
