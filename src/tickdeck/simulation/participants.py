@@ -72,7 +72,7 @@ class Background(Participant):
 
     activity: float = 0.34
     aggression: float = 0.015
-    fleeting: float = 0.3
+    fleeting: float = 0.4
 
     behaviour = layout.BACKGROUND
 
@@ -96,8 +96,8 @@ class HawkesFlow(Participant):
     """
 
     activity: float = 0.36
-    aggression: float = 0.035
-    fleeting: float = 0.4
+    aggression: float = 0.03
+    fleeting: float = 0.5
     branching: float = 0.85
     spans: tuple[float, float, float] = (2e-6, 2e-4, 1.5e-2)
     weights: tuple[float, float, float] = (0.35, 0.35, 0.3)
@@ -205,7 +205,7 @@ class Informed(Participant):
         Most units of position.
     """
 
-    activity: float = 0.08
+    activity: float = 0.16
     threshold: float = 1.0
     limit: int = 1_000_000
 

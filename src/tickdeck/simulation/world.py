@@ -182,7 +182,7 @@ class World:
         markets["jump_rate"], markets["jump_size"] = 60.0, 0.08 * markets["volatility"]
 
 
-VALUE_MOVE = 0.05
+VALUE_MOVE = 0.042
 """Ticks by which the fundamental value moves a decision."""
 
 
