@@ -83,10 +83,10 @@ class OpenLoop:
     """Sum of the times in `from_start`."""
 
 
-def open_loop(work: Callable[[int], object], count: int, interval_ns: int) -> OpenLoop:
+def open_loop(work: Callable[[int], object], count: int, interval_ns: int, only: NDArray[np.bool_] | None = None) -> OpenLoop:
     """Call ``work(i)`` for each i of `count`, due `interval_ns` apart, and time each call.
 
-    Late calls are made at once, one after the other, and their waiting counts.
+    Late calls are made at once, one after the other, and their waiting counts. Of the latencies those of `only` are kept, all by default.
     """
     clock = time.perf_counter_ns
     starts = np.zeros(count, np.int64)
@@ -103,6 +103,7 @@ def open_loop(work: Callable[[int], object], count: int, interval_ns: int) -> Op
         due += interval_ns
     scheduled = first + np.arange(count, dtype=np.int64) * interval_ns
     from_due, from_start = Histogram(), Histogram()
-    from_due.add(ends - scheduled)
-    from_start.add(ends - starts)
+    kept = slice(None) if only is None else only
+    from_due.add((ends - scheduled)[kept])
+    from_start.add((ends - starts)[kept])
     return OpenLoop(from_due, from_start, float((ends - starts).sum()) / 1e9)

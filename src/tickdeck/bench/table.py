@@ -52,6 +52,12 @@ def notes(run: Run) -> list[str]:
         disturbed = sum(item.disturbed for item in case.measured)
         if disturbed:
             lines.append(f"{case.name}: {disturbed} passes lost their core to others; they count with their processor time")
+    for case in run.cases:
+        lines += [
+            f"{case.name}: {measured.name}: " + ", ".join(f"{name} {value:,.4g}" for name, value in measured.details.items())
+            for measured in case.measured
+            if measured.details
+        ]
     replays = [case for case in run.cases if case.unit == "events" and case.ours.rate]
     if len(replays) > 1:
         slowest = min(replays, key=lambda case: case.ours.rate)

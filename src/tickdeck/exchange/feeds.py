@@ -8,7 +8,7 @@ import numpy as np
 
 from tickdeck.core import LossError, Records
 
-_FIRST_BLOCK, _LARGEST_BLOCK, _GROWTH = 1 << 8, 1 << 16, 4
+_FIRST_BLOCK, _LARGEST_BLOCK, _GROWTH = 1 << 8, 1 << 16, 16
 """Records in a block of memory; the largest take 4 MiB and more, which numpy asks large pages for."""
 
 

@@ -11,12 +11,12 @@ SUITES = {
     "book": "order books: replay, many books, inputs made to hurt, single updates",
     "peers": "the same order events through other libraries' books",
     "tape": "files: compressed events to a final book, CSV to events",
-    "exchange": "the exchange: its journal and its recovery",
+    "exchange": "the exchange: calls from Python, batches, latency under load, memory, its journal and its recovery",
     "risk": "the risk gate: checks from Python and in a kernel",
     "start": "cold and warm start of the command and of the kernels",
 }
 """Name -> what it measures; ``cases(settings)`` of ``tickdeck.bench.suites.<name>``, or of its modules, makes the cases."""
-MODULES = {"exchange": ("exchange_journal",)}
+MODULES = {"exchange": ("exchange_calls", "exchange_flows", "exchange_memory", "exchange_latency", "exchange_journal")}
 """Suites that consist of other modules than the one of their name."""
 
 
