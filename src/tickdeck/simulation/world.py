@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +98,8 @@ class World:
             "sizes": 0,
         }
         self.arrays: dict[str, NDArray[Any]] = {
-            name: np.zeros(sizes[name], dtype) for name, dtype in zip(layout.World._fields[1:], layout.WORLD_DTYPES)
+            name: np.zeros(sizes[name], np.dtype(dtype))
+            for name, dtype in zip(layout.World._fields[1:], cast(tuple[np.dtype[Any], ...], layout.WORLD_DTYPES))
         }
         self.arrays |= {"periods": day_periods(session), "distances": offset_quantiles(), "sizes": size_quantiles()}
         self.arrays["live"][:] = np.arange(instruments * per_market)
