@@ -37,6 +37,7 @@ from tickdeck.core.decimals import Amount
 from tickdeck.core.intrinsics import address_of
 from tickdeck.core.orders import CommandKind
 from tickdeck.core.publishers import PUBLISHERS
+from tickdeck.exchange.depth import DepthReader
 from tickdeck.exchange.displayed import DisplayedBook
 from tickdeck.exchange.feeds import Feed, Log, joined
 from tickdeck.exchange.journal import PARTICIPANT, RISK, SNAPSHOT_EVERY, ExchangeJournal
@@ -65,7 +66,7 @@ assert _STATE is not None
 _OUTCOME = struct.Struct("<QqqqqQQ").unpack_from
 _OUTCOME_AT = int(_STATE["order_id"][1])
 _CLOCK = struct.Struct("<q").unpack_from
-_CLOCK_AT = int(_STATE["clock"][1])
+_CLOCK_AT, _SEQUENCE_AT = int(_STATE["clock"][1]), int(_STATE["sequence"][1])
 _REASONS = tuple(Reason(i) if i in Reason._value2member_map_ else Reason.NONE for i in range(max(Reason) + 1))
 _NEW, _CANCEL, _REPLACE = int(CommandKind.NEW), int(CommandKind.CANCEL), int(CommandKind.REPLACE)
 _GTC, _LIMIT, _MARKET = int(TimeInForce.GTC), int(OrderType.LIMIT), int(OrderType.MARKET)
@@ -153,6 +154,8 @@ class Exchange:
         self._command = np.zeros(1, COMMAND)
         self._command_address = address_of(self._command)
         self._buffer = memoryview(self._command.view(np.uint8).data)
+        self._handle = self._memory.handle
+        self._depths = DepthReader()
         self._state_bytes = memoryview(self._memory.state.view(np.uint8).data)
         self._event_log = Log(EVENT, self._hand_over, unread)
         self._execution_log = Log(EXECUTION, self._hand_over, unread)
@@ -317,28 +320,34 @@ class Exchange:
             size = self._size(size, number)
         units = UNDEF_PRICE if price is None else price if type(price) is int else _price(price)
         flags = post_only | reduce_only << 1 | hidden << 2
-        outcome = self._one(
-            _CLOCK(self._state_bytes, _CLOCK_AT)[0] if ts is None else ts if type(ts) is int else to_ns(ts),
-            client_order_id,
-            0,
-            units,
-            size,
-            UNDEF_PRICE if trigger_price is None else _price(trigger_price),
-            offset if type(offset) is int else _price(offset),
-            display_size if type(display_size) is int else self._size(display_size, number),
-            minimum_size if type(minimum_size) is int else self._size(minimum_size, number),
-            0 if expire is None else to_ns(expire),
-            number,
-            who.id,
-            group,
-            _NEW,
-            _SIDES.get(side, 0),
-            int(order_type) if order_type is not None else _MARKET if price is None else _LIMIT,
-            int(time_in_force),
-            int(who.self_trade if self_trade is None else self_trade),
-            flags,
-            0,
-        )
+        try:
+            _PACK(
+                self._buffer,
+                0,
+                _CLOCK(self._state_bytes, _CLOCK_AT)[0] if ts is None else ts if type(ts) is int else to_ns(ts),
+                client_order_id,
+                0,
+                units,
+                size,
+                UNDEF_PRICE if trigger_price is None else _price(trigger_price),
+                offset if type(offset) is int else _price(offset),
+                display_size if type(display_size) is int else self._size(display_size, number),
+                minimum_size if type(minimum_size) is int else self._size(minimum_size, number),
+                0 if expire is None else to_ns(expire),
+                number,
+                who.id,
+                group,
+                _NEW,
+                _SIDES.get(side, 0),
+                order_type if order_type is not None else _MARKET if price is None else _LIMIT,
+                time_in_force,
+                who.self_trade if self_trade is None else self_trade,
+                flags,
+                0,
+            )
+        except struct.error as error:
+            raise _misfit(error) from None
+        outcome = self._one()
         if outcome.order_id and client_order_id >= who.next_client_order_id:
             who.next_client_order_id = client_order_id + 1
         return outcome
@@ -353,28 +362,34 @@ class Exchange:
     ) -> Outcome:
         """Cancel an order by its client order id, or by the exchange's `order_id`."""
         who = participant if isinstance(participant, Participant) else self._participant(participant)
-        return self._one(
-            _CLOCK(self._state_bytes, _CLOCK_AT)[0] if ts is None else ts if type(ts) is int else to_ns(ts),
-            client_order_id,
-            order_id or 0,
-            UNDEF_PRICE,
-            0,
-            UNDEF_PRICE,
-            0,
-            0,
-            0,
-            0,
-            0,
-            who.id,
-            0,
-            _CANCEL,
-            0,
-            0,
-            0,
-            0,
-            0 if order_id is None else int(OrderFlag.BY_ORDER_ID),
-            0,
-        )
+        try:
+            _PACK(
+                self._buffer,
+                0,
+                _CLOCK(self._state_bytes, _CLOCK_AT)[0] if ts is None else ts if type(ts) is int else to_ns(ts),
+                client_order_id,
+                order_id or 0,
+                UNDEF_PRICE,
+                0,
+                UNDEF_PRICE,
+                0,
+                0,
+                0,
+                0,
+                0,
+                who.id,
+                0,
+                _CANCEL,
+                0,
+                0,
+                0,
+                0,
+                0 if order_id is None else int(OrderFlag.BY_ORDER_ID),
+                0,
+            )
+        except struct.error as error:
+            raise _misfit(error) from None
+        return self._one()
 
     def replace(
         self,
@@ -392,28 +407,34 @@ class Exchange:
         Sizes that are strings or Decimals must be whole numbers unless the exchange has one instrument only.
         """
         who = participant if isinstance(participant, Participant) else self._participant(participant)
-        return self._one(
-            _CLOCK(self._state_bytes, _CLOCK_AT)[0] if ts is None else ts if type(ts) is int else to_ns(ts),
-            client_order_id,
-            order_id or 0,
-            UNDEF_PRICE if price is None else price if type(price) is int else _price(price),
-            KEEP if size is None else size if type(size) is int else self._size(size, self._ids[0]),
-            UNDEF_PRICE if trigger_price is None else _price(trigger_price),
-            0,
-            0,
-            0,
-            0,
-            0,
-            who.id,
-            0,
-            _REPLACE,
-            0,
-            0,
-            0,
-            0,
-            0 if order_id is None else int(OrderFlag.BY_ORDER_ID),
-            0,
-        )
+        try:
+            _PACK(
+                self._buffer,
+                0,
+                _CLOCK(self._state_bytes, _CLOCK_AT)[0] if ts is None else ts if type(ts) is int else to_ns(ts),
+                client_order_id,
+                order_id or 0,
+                UNDEF_PRICE if price is None else price if type(price) is int else _price(price),
+                KEEP if size is None else size if type(size) is int else self._size(size, self._ids[0]),
+                UNDEF_PRICE if trigger_price is None else _price(trigger_price),
+                0,
+                0,
+                0,
+                0,
+                0,
+                who.id,
+                0,
+                _REPLACE,
+                0,
+                0,
+                0,
+                0,
+                0 if order_id is None else int(OrderFlag.BY_ORDER_ID),
+                0,
+            )
+        except struct.error as error:
+            raise _misfit(error) from None
+        return self._one()
 
     def cancel_all(
         self,
@@ -471,19 +492,43 @@ class Exchange:
     ) -> Outcome:
         number = 0 if instrument is None else self._number(instrument)
         now = self.clock if ts is None else to_ns(ts)
-        return self._one(
-            now, 0, 0, price, 0, UNDEF_PRICE, 0, 0, 0, expire, number, participant, 0, int(kind), side, 0, 0, 0, 0, phase
-        )
-
-    def _one(self, *fields: int) -> Outcome:
-        """Run one command."""
         try:
-            _PACK(self._buffer, 0, *fields)
-        except struct.error:
-            raise UsageError(f"an amount, id or code of the command does not fit in its field: {fields}") from None
-        self._run(self._command, self._command_address)
+            _PACK(
+                self._buffer,
+                0,
+                now,
+                0,
+                0,
+                price,
+                0,
+                UNDEF_PRICE,
+                0,
+                0,
+                0,
+                expire,
+                number,
+                participant,
+                0,
+                kind,
+                side,
+                0,
+                0,
+                0,
+                0,
+                phase,
+            )
+        except struct.error as error:
+            raise _misfit(error) from None
+        return self._one()
+
+    def _one(self) -> Outcome:
+        """Run the command that has been packed."""
+        if self._journal is not None or self._gate is not None:
+            self._run(self._command, self._command_address)
+        elif not engine.run(self._handle, self._command_address, 1, 0, not self._listening):
+            self._carry_out(self._command, self._command_address)
         order_id, filled, remaining, limit, value, reason, _ = _OUTCOME(self._state_bytes, _OUTCOME_AT)
-        return Outcome(order_id, filled, remaining, _REASONS[reason], limit, value)
+        return tuple.__new__(Outcome, (order_id, filled, remaining, _REASONS[reason], limit, value))
 
     def submit_batch(self, commands: NDArray[Any]) -> Records:
         """Run commands in order, as if each had been submitted alone.
@@ -717,9 +762,9 @@ class Exchange:
 
     def snapshot(self, instrument: str | Instrument | int, n: int = 10) -> Depth:
         """The best `n` displayed levels of both sides."""
-        bids, asks = self.book(instrument).depth(n)
-        state = self._memory.state[0]
-        return Depth(bids, asks, int(state["clock"]), int(state["sequence"]))
+        book = self._books[self._place(instrument) - 1]
+        bids, asks = self._depths.read(book, n)
+        return Depth(bids, asks, _CLOCK(self._state_bytes, _CLOCK_AT)[0], _CLOCK(self._state_bytes, _SEQUENCE_AT)[0])
 
     def statistics(self, instrument: str | Instrument | int) -> Any:
         """What has happened in an instrument so far, as ``Statistics``."""
@@ -764,3 +809,7 @@ class Exchange:
 
 def _price(price: Amount) -> int:
     return int(price) if isinstance(price, (int, np.integer)) else fixed(price, 9, "price")
+
+
+def _misfit(error: struct.error) -> UsageError:
+    return UsageError(f"an amount, id or code of the command does not fit in its field: {error}")

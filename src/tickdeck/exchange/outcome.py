@@ -33,8 +33,7 @@ class Outcome(NamedTuple):
         return self.reason == 0 or ACCEPTED_FROM <= self.reason < ACCEPTED_TO
 
 
-@dataclass(frozen=True, slots=True)
-class Depth:
+class Depth(NamedTuple):
     """The best levels of an instrument's displayed book."""
 
     bids: Records
