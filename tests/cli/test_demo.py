@@ -42,7 +42,9 @@ def test_the_plain_book_keeps_price_time_order() -> None:
 def test_the_demo_writes_replays_checks_and_pictures_a_session(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "-o", str(tmp_path / "demo"), "--events", "20000"]) == 0
     page = capsys.readouterr().out
-    assert all(words in page for words in ("participants on the exchange", "kurtosis", "M events/s", "queue by queue", "at the close"))
+    assert all(
+        words in page for words in ("participants on the exchange", "kurtosis", "M events/s", "queue by queue", "at the close")
+    )
     assert (tmp_path / "demo" / "session.npy").stat().st_size > 18_000 * 64
     assert (tmp_path / "demo" / "book.png").read_bytes().startswith(b"\x89PNG")
 
