@@ -2,7 +2,7 @@
 
 ``@kernel`` marks a function that is inlined into other kernels; ``@kernel(entry=True)`` one that Python calls. Both compile
 without reference counting (arrays passed between functions otherwise cost increments and decrements: a factor of five) and
-without the GIL. Only entries are cached on disk.
+without the GIL. Only entries are optimised and made into machine code (see ``linking``), and cached on disk.
 
 Numba's own cache does not notice an edit to an inlined function in another file, so the cache folder of a file's kernels is named by a
 hash of that file and everything it imports, the Numba version and the processor.
@@ -23,6 +23,8 @@ from pathlib import Path
 
 import numba
 import numpy as np
+
+from tickdeck.core.linking import EntryCompiler, InnerCompiler
 
 INTERPRETED = bool(numba.config.DISABLE_JIT)
 """Kernels run as plain Python (``NUMBA_DISABLE_JIT=1``)."""
@@ -166,11 +168,18 @@ def kernel(function=None, *, entry=False, rare=False):
         return _interpreted(function) if entry else function
     if not entry:
         # No wrappers for callers in Python or C: nobody calls these from there, and they were a fifth of the compile time.
-        return numba.njit(_nrt=False, nogil=True, forceinline=not rare, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+        return numba.njit(
+            _nrt=False,
+            nogil=True,
+            forceinline=not rare,
+            no_cpython_wrapper=True,
+            no_cfunc_wrapper=True,
+            pipeline_class=InnerCompiler,
+        )(function)
     # The cache locator reads the configuration when the decorator runs: other users of Numba keep their own folder.
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_folder(inspect.getfile(function)))
     try:
-        return numba.njit(_nrt=False, nogil=True, cache=True)(function)
+        return numba.njit(_nrt=False, nogil=True, cache=True, pipeline_class=EntryCompiler)(function)
     finally:
         numba.config.CACHE_DIR = before
