@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import namedtuple
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -164,6 +165,7 @@ def test_all_of_this_holds_in_the_other_mode() -> None:
 
 
 OUT_OF_BOUNDS = """
+import numba
 import numpy as np
 from tickdeck.core.intrinsics import address_of, array_at
 from tickdeck.core.kernel import kernel
@@ -186,3 +188,19 @@ def test_bounds_checks_reach_views_of_raw_memory(mode: str, expected: str) -> No
     environment = {**os.environ, "NUMBA_BOUNDSCHECK": mode, "NUMBA_DISABLE_JIT": "0"}
     done = subprocess.run([sys.executable, "-c", OUT_OF_BOUNDS], env=environment, capture_output=True, text=True, timeout=200)
     assert done.stdout.strip() == expected, done.stderr
+
+
+@pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
+def test_a_part_of_other_kernels_cannot_be_called_from_python() -> None:
+    @kernel
+    def part(x: int) -> int:
+        return x + 1
+
+    @numba.njit
+    def whole(x: int) -> int:
+        return part(x)
+
+    assert whole(1) == 2
+    for _ in range(2):
+        with pytest.raises(TypeError, match="part is a part of other kernels"):
+            part(1)

@@ -152,6 +152,21 @@ def _interpreted(function):
     return call
 
 
+def _for_kernels_only(made):
+    """Make a call from Python an error: without a wrapper it would end the process."""
+
+    def keep(compiled):
+        made.overloads[tuple(compiled.signature.args)] = compiled
+
+    def refuse(*args, **kwargs):
+        raise TypeError(f"{made.py_func.__name__} is a part of other kernels; Python calls those made with @kernel(entry=True)")
+
+    # What is not entered into Numba's own table is never called from Python: it asks this instead.
+    made.add_overload = keep
+    made._compile_for_args = refuse
+    return made
+
+
 def kernel(function=None, *, entry=False, rare=False):
     """Compile `function`; see the module's text.
 

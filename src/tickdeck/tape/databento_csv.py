@@ -283,11 +283,10 @@ def _is_price(name: str, kind: np.dtype[np.void]) -> bool:
 
 def _grown(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The table of instrument ids at twice the size."""
-    from tickdeck.tape.kernels.databento_csv import first_time
+    from tickdeck.tape.kernels.databento_csv import move_ids
 
     larger = np.zeros(2 * len(ids), np.uint64)
-    for entry in ids[ids != 0]:
-        larger[first_time(larger, entry - np.uint64(1))] = entry
+    move_ids(ids, larger)
     return larger
 
 

@@ -139,6 +139,14 @@ def first_time(ids, instrument):
 
 
 @kernel(entry=True)
+def move_ids(ids, larger):
+    """Enter a table of instrument ids into a larger one."""
+    for entry in ids:
+        if entry != np.uint64(0):
+            larger[first_time(larger, entry - np.uint64(1))] = entry
+
+
+@kernel(entry=True)
 def parse_rows(data, end, final, plan, expected, itemsize, out, ids, named, state):
     """Parse rows of ``data[:end]`` from ``state[S_POSITION]``.
 
