@@ -183,7 +183,7 @@ def kernel(function=None, *, entry=False, rare=False):
         return _interpreted(function) if entry else function
     if not entry:
         # No wrappers for callers in Python or C: nobody calls these from there, and they were a fifth of the compile time.
-        return numba.njit(
+        made = numba.njit(
             _nrt=False,
             nogil=True,
             forceinline=not rare,
@@ -191,6 +191,7 @@ def kernel(function=None, *, entry=False, rare=False):
             no_cfunc_wrapper=True,
             pipeline_class=InnerCompiler,
         )(function)
+        return _for_kernels_only(made)
     # The cache locator reads the configuration when the decorator runs: other users of Numba keep their own folder.
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_folder(inspect.getfile(function)))
