@@ -52,6 +52,7 @@ def test_flow_keeps_its_shares_and_its_live_orders(shares: tuple[float, float, f
 def test_exchange_fills_a_flow_as_the_plain_one_that_made_it(shares: tuple[float, float, float, float]) -> None:
     given = made(shares)
     exchange = opened(given)
+    exchange.take_executions()
     exchange.submit_batch(given.commands)
     executions = exchange.take_executions()
     assert not (executions["kind"] == int(ExecutionKind.REJECTED)).any()
@@ -64,6 +65,7 @@ def test_exchange_fills_a_flow_as_the_plain_one_that_made_it(shares: tuple[float
 def test_calls_do_what_the_batch_does(shares: tuple[float, float, float, float]) -> None:
     given = made(shares, 2_000)
     exchange = opened(given)
+    exchange.take_executions()
     call = calls_of(exchange, given)
     for i in range(len(given.commands)):
         call(i)

@@ -28,7 +28,8 @@ def opened(flow: Flow, **options: Any) -> Exchange:
         exchange.participant(f"P{number + 1}")
     exchange.set_reference(SYMBOL, MIDDLE * TICK, ts=START_NS)
     exchange.submit_batch(flow.opening)
-    exchange.take_executions()
+    for participant in exchange.participants:
+        participant.take()
     return exchange
 
 

@@ -598,7 +598,7 @@ class Exchange:
             if self._event_log.feeds:
                 events = self._event_log.put(events)
             elif published is not None:
-                events = joined([events], EVENT)
+                events = self._event_log.copied(events)
             if published is not None:
                 published.append(events)
             state["event_count"] = 0

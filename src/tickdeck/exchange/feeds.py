@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,8 @@ from tickdeck.core import LossError, Records
 
 _FIRST_BLOCK, _LARGEST_BLOCK, _GROWTH = 1 << 8, 1 << 16, 16
 """Records in a block of memory; the largest take 4 MiB and more, which numpy asks large pages for."""
+_UNUSED = 2
+"""References to a block that no array lies in: the log's, and the one that counts them."""
 
 
 def joined(parts: list[Records], dtype: np.dtype[np.void]) -> Records:
@@ -91,21 +94,28 @@ class Log:
 
     def put(self, records: Records) -> Records:
         """Append a copy of `records`, which is returned; the oldest go where more than the limit wait."""
-        kept = self._room(len(records))
-        kept.view(np.uint8)[:] = records.view(np.uint8)
+        kept = self.copied(records)
         self._chunks.append(kept)
         self.end += len(kept)
         while self.end - self.begin > self._most and len(self._chunks) > 1:
             self.begin += len(self._chunks.pop(0))
         return kept
 
-    def _room(self, count: int) -> Records:
-        """Room in a block of many records: a first touch of fresh memory costs more than the copy, and least on large pages."""
+    def copied(self, records: Records) -> Records:
+        """A copy in a block of many records: a first touch of fresh memory costs ten times the copy, and least on large pages.
+
+        A block in which nobody has an array any more is used again.
+        """
+        if not self._chunks and sys.getrefcount(self._block) == _UNUSED:
+            self._used = 0
+        count = len(records)
         if self._used + count > len(self._block):
             self._block = np.empty(max(count, min(_GROWTH * len(self._block), _LARGEST_BLOCK), _FIRST_BLOCK), self._dtype)
             self._used = 0
         self._used += count
-        return self._block[self._used - count : self._used]
+        kept = self._block[self._used - count : self._used]
+        kept.view(np.uint8)[:] = records.view(np.uint8)
+        return kept
 
     def since(self, number: int) -> Records:
         """The records from a running number on."""

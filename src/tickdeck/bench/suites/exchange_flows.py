@@ -99,6 +99,7 @@ def _prepare_batches(options: dict[str, Any], flow: Flow) -> Iterator[Callable[[
         return Sample(len(flow.commands), watch.seconds, watch.processor, checksum=expected)
 
     exchange = opened(flow, **_options(options))
+    exchange.take_executions()
     expected = fold_executions(np.concatenate([_executions(exchange, group) for group in groups]))
     yield run
 
@@ -131,6 +132,7 @@ def _prepare_engine(flow: Flow) -> Iterator[Callable[[], Sample]]:
         return Sample(len(commands), watch.seconds, watch.processor, checksum=expected)
 
     exchange = opened(flow)
+    exchange.take_executions()
     seen: list[Any] = []
     loop(exchange, lambda: seen.append(exchange.take_executions()))
     expected = fold_executions(np.concatenate(seen))
