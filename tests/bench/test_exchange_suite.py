@@ -98,9 +98,9 @@ def test_plain_exchange_trades_by_price_and_time() -> None:
 
 
 def test_open_loop_keeps_the_latencies_of_some_calls_only() -> None:
-    loop = open_loop(lambda i: time.sleep(0.002 if i == 1 else 0), 4, 1_000, np.array([True, False, True, True]))
+    loop = open_loop(lambda i: time.sleep(0.5 if i == 1 else 0), 4, 1_000, np.array([True, False, True, True]))
     assert len(loop.from_start) == 3
-    assert loop.from_start.percentiles()["max"] < 1_500_000
+    assert loop.from_start.percentiles()["max"] < 400_000_000
 
 
 def test_every_case_of_the_suite_has_a_name_of_its_own() -> None:
