@@ -6,9 +6,9 @@ from typing import Any
 
 import numba
 import pytest
-from tickdeck.core.linking import EntryCompiler, EntryLibrary, InnerLibrary
 
 from tickdeck.core.kernel import INTERPRETED, kernel
+from tickdeck.core.linking import EntryCompiler, EntryLibrary, InnerLibrary
 
 pytestmark = pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
 
