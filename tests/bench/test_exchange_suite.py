@@ -124,13 +124,18 @@ def test_two_processes_carry_out_every_command(idle: bool) -> None:
     assert latencies.min() > 0
 
 
+def shared_memory() -> set[Path]:
+    """Files in shared memory, those of other tests left out."""
+    return {path for path in Path("/dev/shm").iterdir() if not path.name.startswith("tickdeck-soak")}
+
+
 def test_interrupted_run_leaves_no_process_and_no_shared_memory() -> None:
     script = (
         "from tickdeck.bench.order_flows import flow\n"
         "from tickdeck.bench.ring.serving import serve_open_loop\n"
         "given = flow(20_000)\nprint('go', flush=True)\nserve_open_loop(given, 10_000_000)\n"
     )
-    before = set(Path("/dev/shm").iterdir())
+    before = shared_memory()
     run = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     assert run.stdout is not None
     assert run.stdout.readline() == b"go\n"
@@ -139,7 +144,7 @@ def test_interrupted_run_leaves_no_process_and_no_shared_memory() -> None:
     _, said = run.communicate(timeout=60)
     assert b"KeyboardInterrupt" in said
     assert not any(Path(f"/proc/{child}").exists() for child in children)
-    assert set(Path("/dev/shm").iterdir()) <= before
+    assert shared_memory() <= before
 
 
 def wait_for_child(parent: int) -> list[int]:

@@ -190,7 +190,6 @@ def test_bounds_checks_reach_views_of_raw_memory(mode: str, expected: str) -> No
     assert done.stdout.strip() == expected, done.stderr
 
 
-@pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
 def test_a_part_of_other_kernels_cannot_be_called_from_python() -> None:
     @kernel
     def part(x: int) -> int:
@@ -202,5 +201,8 @@ def test_a_part_of_other_kernels_cannot_be_called_from_python() -> None:
 
     assert whole(1) == 2
     for _ in range(2):
-        with pytest.raises(TypeError, match="part is a part of other kernels"):
-            part(1)
+        if INTERPRETED:
+            assert part(1) == 2
+        else:
+            with pytest.raises(TypeError, match="part is a part of other kernels"):
+                part(1)
