@@ -9,7 +9,7 @@ from typing import Any
 from tickdeck.bench import inputs
 from tickdeck.bench.case import Bound, Case, Contender, Sample, Settings
 from tickdeck.bench.inputs import Tape
-from tickdeck.bench.latency import open_loop
+from tickdeck.bench.latency import open_loop, others_awake
 from tickdeck.bench.replaying import REPLAY_WORK, fresh_book, native, ours
 from tickdeck.core import DBN_MBO
 
@@ -130,7 +130,8 @@ def _updates(
     def run() -> Sample:
         book.clear()
         book.apply(history)
-        loop = open_loop(update, count, interval_ns)
+        with others_awake():
+            loop = open_loop(update, count, interval_ns)
         return Sample(count, loop.busy_seconds, latencies=loop.from_due, service=loop.from_start)
 
     yield run

@@ -8,7 +8,7 @@ from typing import Any
 
 from tickdeck.bench.case import Bound, Case, Contender, Sample, Settings, Stopwatch
 from tickdeck.bench.exchanges import SYMBOL, opened
-from tickdeck.bench.latency import open_loop
+from tickdeck.bench.latency import open_loop, others_awake
 from tickdeck.bench.order_flows import MOVES, TURNOVER, Flow, flow
 from tickdeck.core.orders import CommandKind, OrderType
 
@@ -101,7 +101,8 @@ def _prepare_calls(kind: int, interval_ns: int, flow: Flow) -> Iterator[Callable
     only = flow.commands["kind"] == kind
 
     def run() -> Sample:
-        loop = open_loop(calls_of(opened(flow), flow), len(only), interval_ns, only)
+        with others_awake():
+            loop = open_loop(calls_of(opened(flow), flow), len(only), interval_ns, only)
         return Sample(len(only), loop.busy_seconds, latencies=loop.from_due, service=loop.from_start)
 
     yield run
@@ -111,7 +112,8 @@ def _prepare_snapshots(count: int, interval_ns: int, flow: Flow) -> Iterator[Cal
     exchange = opened(flow)
 
     def run() -> Sample:
-        loop = open_loop(lambda _: exchange.snapshot(SYMBOL, LEVELS), count, interval_ns)
+        with others_awake():
+            loop = open_loop(lambda _: exchange.snapshot(SYMBOL, LEVELS), count, interval_ns)
         return Sample(count, loop.busy_seconds, latencies=loop.from_due, service=loop.from_start)
 
     yield run

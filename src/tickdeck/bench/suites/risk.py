@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from tickdeck.bench.case import Bound, Case, Contender, Sample, Settings, Stopwatch
-from tickdeck.bench.latency import open_loop
+from tickdeck.bench.latency import open_loop, others_awake
 from tickdeck.core import Instrument, TickdeckError, price, to_ns
 
 CHECK_INTERVAL_NS = 100_000
@@ -113,7 +113,8 @@ def _prepare_calls(count: int, gate: Any) -> Iterator[Callable[[], Sample]]:
             if check("bench", "I1", "buy", SIZE + (i & 15), PRICE, ts=START_NS + i)[0]:
                 refused.append(i)
 
-        loop = open_loop(one, count, CHECK_INTERVAL_NS)
+        with others_awake():
+            loop = open_loop(one, count, CHECK_INTERVAL_NS)
         _none_refused(len(refused))
         return Sample(count, loop.busy_seconds, latencies=loop.from_due, service=loop.from_start)
 
