@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tickdeck.core import EVENT, Instrument, Records, UsageError, price, price_text
+from tickdeck.core import EVENT, Records, UsageError, price
 from tickdeck.core.decimals import Amount
 from tickdeck.core.publishers import PUBLISHERS
+from tickdeck.simulation.instruments import simulated_instruments
 from tickdeck.simulation.session import session
 from tickdeck.simulation.tables import (
     INTRADAY_BINS,
@@ -158,16 +159,7 @@ class OrderFlow:
         day = session(date, SESSION_HOURS, auctions=False)
         self._open, self._close = day.open, day.close
         self._skew = activity_skew
-        self.instruments = {
-            number: Instrument(
-                f"SIM{number:04d}",
-                tick_size=price_text(self.tick_size),
-                venue="SIMULATION",
-                instrument_id=number,
-                publisher_id=PUBLISHERS["SIMULATION"],
-            )
-            for number in range(1, instruments + 1)
-        }
+        self.instruments = simulated_instruments(instruments, self.tick_size)
 
     @staticmethod
     def _check(events: int, instruments: int, live_orders: int, activity_skew: float, chunk: int) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tickdeck.core import EVENT, UNDEF_PRICE, Action, Flag, Instrument, Phase, Records, Side, UsageError, price, price_text
+from tickdeck.core import EVENT, UNDEF_PRICE, Action, Flag, Phase, Records, Side, UsageError, price
 from tickdeck.core.decimals import Amount
 from tickdeck.core.publishers import PUBLISHERS
+from tickdeck.simulation.instruments import simulated_instruments
 from tickdeck.simulation.participants import Participant, check, names, participants
 from tickdeck.simulation.session import session
 from tickdeck.simulation.tables import starting_ticks
@@ -121,16 +122,7 @@ class MarketSimulation:
         self._session = session(date, hours, auctions=auctions)
         activity = np.arange(1, instruments + 1, dtype=np.float64) ** -activity_skew
         self._decisions = max(events, 1) / EVENTS_A_DECISION * activity / activity.sum()
-        self.instruments = {
-            number: Instrument(
-                f"SIM{number:04d}",
-                tick_size=price_text(self.tick_size),
-                venue="SIMULATION",
-                instrument_id=number,
-                publisher_id=PUBLISHERS["SIMULATION"],
-            )
-            for number in range(1, instruments + 1)
-        }
+        self.instruments = simulated_instruments(instruments, self.tick_size)
 
     @property
     def total(self) -> int:
